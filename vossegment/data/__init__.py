@@ -1,0 +1,1 @@
+"""Data sets as sequences: one loader a file."""

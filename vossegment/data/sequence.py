@@ -1,0 +1,102 @@
+"""A video with labels, whatever its origin. Everything above reads only this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from PIL import Image as PillowImage
+from PIL import UnidentifiedImageError
+
+from vossegment.errors import DataError
+from vossegment.tracking.types import Image, LabelMap
+
+
+class Sequence(Protocol):
+    """A named run of frames with label maps where they are known."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def objects(self) -> Mapping[int, int]:
+        """The first labelled frame of each object id."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def image(self, index: int) -> Image:
+        """Frame ``index``, ``(H, W, 3)`` uint8 RGB."""
+        ...
+
+    def labels(self, index: int) -> LabelMap | None:
+        """Label map ``(H, W)`` uint8 of frame ``index``, None where none is known."""
+        ...
+
+
+@dataclass(frozen=True)
+class ArraySequence:
+    """A sequence held in memory: made clips, tests, one's own arrays."""
+
+    name: str
+    images: tuple[Image, ...]
+    label_maps: tuple[LabelMap | None, ...]
+    objects: Mapping[int, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def image(self, index: int) -> Image:
+        return self.images[index]
+
+    def labels(self, index: int) -> LabelMap | None:
+        return self.label_maps[index]
+
+
+@dataclass(frozen=True)
+class FileSequence:
+    """A sequence of image files, read when asked. ``merged``: every non-zero pixel is object 1."""
+
+    name: str
+    image_paths: tuple[Path, ...]
+    label_paths: tuple[Path | None, ...]
+    objects: Mapping[int, int] = field(default_factory=dict)
+    merged: bool = False
+
+    def __len__(self) -> int:
+        return len(self.image_paths)
+
+    def image(self, index: int) -> Image:
+        return read_image(self.image_paths[index])
+
+    def labels(self, index: int) -> LabelMap | None:
+        path = self.label_paths[index]
+        if path is None:
+            return None
+        labels = read_labels(path)
+        return (labels != 0).astype(np.uint8) if self.merged else labels
+
+
+def read_image(path: Path) -> Image:
+    """Image file as ``(H, W, 3)`` uint8 RGB, upright. Raises DataError naming the file."""
+    data = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if data is None:
+        raise DataError(f"{path}: not a readable image")
+    return cv2.cvtColor(data, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def read_labels(path: Path) -> LabelMap:
+    """Indexed or one-channel PNG as ``(H, W)`` uint8 label map. Raises DataError naming the file."""
+    try:
+        with PillowImage.open(path) as picture:
+            if picture.mode not in ("P", "L", "1"):
+                raise DataError(f"{path}: a {picture.mode} picture, wanted an indexed or one-channel label map")
+            return np.array(picture, dtype=np.uint8)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{path}: not a readable label map ({error})") from None

@@ -1,0 +1,1 @@
+"""Scoring: measures, benchmarks, runs and reports."""

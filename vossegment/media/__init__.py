@@ -1,0 +1,1 @@
+"""Sources of frames: the only place that imports av for reading."""

@@ -1,0 +1,1 @@
+"""Networks: pure tensor modules that know nothing of videos, files or trackers."""

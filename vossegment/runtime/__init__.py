@@ -1,0 +1,1 @@
+"""How a prepared network runs: folding, layout, precision, threads."""

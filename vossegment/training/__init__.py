@@ -1,0 +1,1 @@
+"""Training: recipes, samples, targets, losses, the engine."""

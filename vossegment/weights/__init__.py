@@ -1,0 +1,1 @@
+"""Weights files: where they lie, and how they are opened safely."""
