@@ -1,0 +1,347 @@
+"""Scoring by the rules of DAVIS: official numbers, golden cases, pools, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vossegment.data.davis import davis_sequences
+from vossegment.data.sequence import ArraySequence, FileSequence, Sequence
+from vossegment.errors import DataError, InputError, VossegmentError
+from vossegment.evaluation.benchmarks import (
+    BENCHMARKS,
+    Measured,
+    Scores,
+    SequenceScores,
+    find_benchmark,
+    score,
+    score_sequence,
+)
+from vossegment.evaluation.measures import Statistics
+from vossegment.evaluation.workers import in_order
+from vossegment.tracking.types import LabelMap
+
+REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference" / "davis_metrics"
+needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"no official numbers in {REFERENCE}")
+ONE = BENCHMARKS["davis2016"]
+EACH = BENCHMARKS["davis2017"]
+
+
+def square(left: int, label: int = 1, size: tuple[int, int] = (20, 30)) -> LabelMap:
+    labels = np.zeros(size, dtype=np.uint8)
+    labels[8:12, left : left + 4] = label
+    return labels
+
+
+def save(path: Path, labels: np.ndarray, mode: str = "P") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.fromarray(labels)
+    if mode == "P":
+        picture.putpalette(bytes(range(256)) * 3)
+    picture.save(path)
+
+
+def array_sequence(name: str, maps: list[LabelMap]) -> ArraySequence:
+    images = tuple(np.zeros((*labels.shape, 3), dtype=np.uint8) for labels in maps)
+    return ArraySequence(name, images, tuple(maps), {1: 0})
+
+
+def squares(
+    root: Path, names: tuple[str, ...] = ("b", "a"), frames: int = 5
+) -> tuple[list[FileSequence], Path]:
+    """Sequences with a square that stands still, and results in which it moves a pixel a frame."""
+    sequences = []
+    for name in names:
+        paths = tuple(root / "truth" / name / f"{index:05d}.png" for index in range(frames))
+        for index, path in enumerate(paths):
+            save(path, square(8))
+            save(root / "results" / name / path.name, square(8 + index))
+        images = tuple(root / "images" / name / f"{path.stem}.jpg" for path in paths)
+        sequences.append(FileSequence(name, images, paths, {1: 0}, merged=True))
+    return sequences, root / "results"
+
+
+def assert_measured(found: Measured, expected: dict[str, Any], measure: str) -> None:
+    assert list(found.frames) == pytest.approx(expected[measure], abs=1e-9, rel=0)
+    for field in ("mean", "recall", "decay"):
+        value = getattr(found.statistics, field)
+        assert value == pytest.approx(expected[f"{measure}_{field}"], abs=1e-9, rel=0)
+
+
+def assert_global(scores: Scores, expected: dict[str, float]) -> None:
+    for measure, found in (("J", scores.region), ("F", scores.contour)):
+        values = (found.mean, found.recall, found.decay)
+        wanted = [expected[f"{measure}-{field}"] for field in ("Mean", "Recall", "Decay")]
+        assert values == pytest.approx(wanted, abs=1e-9, rel=0)
+
+
+@needs_reference
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_official_merged_scores(jobs: int) -> None:
+    """All ten made sequences by the rule of 2016: globally, per sequence, per frame; here and in a pool."""
+    expected = json.loads((REFERENCE / "expected.json").read_text())["davis2016_merged"]
+    sequences = davis_sequences(REFERENCE / "DAVIS", None, 2016, images=False)
+    scores = score(sequences, REFERENCE / "results", ONE, jobs=jobs)
+    assert {part.name for part in scores.sequences} == set(expected["sequences"])
+    for part in scores.sequences:
+        assert_measured(part.objects[0].region, expected["sequences"][part.name], "J")
+        assert_measured(part.objects[0].contour, expected["sequences"][part.name], "F")
+    assert_global(scores, expected["global"])
+
+
+@needs_reference
+def test_official_scores_of_each_object() -> None:
+    """The 23 objects by the rule of 2017: gaps, late labels, void, objects that leave and enter."""
+    expected = json.loads((REFERENCE / "expected.json").read_text())["davis2017"]
+    sequences = davis_sequences(REFERENCE / "DAVIS", "val", 2017, images=False)
+    scores = score(sequences, REFERENCE / "results", EACH, jobs=1)
+    assert [part.name for part in scores.sequences] == list(expected["sequences"])
+    for part in scores.sequences:
+        objects = expected["sequences"][part.name]["objects"]
+        assert [str(item.id) for item in part.objects] == list(objects)
+        for item in part.objects:
+            assert_measured(item.region, objects[str(item.id)], "J")
+            assert_measured(item.contour, objects[str(item.id)], "F")
+    assert_global(scores, expected["global"])
+
+
+def test_golden_scores(tmp_path: Path) -> None:
+    """Squares of 4 pixels moved by 1, 2 and 3: J is 12/20, 8/24 and 4/28."""
+    sequences, results = squares(tmp_path)
+    seen: list[str] = []
+    scores = score(sequences, results, ONE, jobs=1, on_sequence=lambda part: seen.append(part.name))
+    assert seen == ["b", "a"]
+    region = scores.sequences[0].objects[0].region
+    assert region.frames == (12 / 20, 8 / 24, 4 / 28)
+    assert region.statistics == Statistics(
+        mean=(12 / 20 + 8 / 24 + 4 / 28) / 3, recall=1 / 3, decay=(12 / 20 + 8 / 24) / 2 - 4 / 28
+    )
+    # The tolerance is one pixel at this size.
+    assert scores.sequences[0].objects[0].contour.frames[:2] == (1.0, 10 / 16)
+    assert scores.region == scores.sequences[0].region == region.statistics
+
+
+def test_pool_gives_the_same_in_order(tmp_path: Path) -> None:
+    """Two processes answer in the order asked, bit for bit."""
+    sequences, results = squares(tmp_path, ("c", "a", "b"))
+    seen: list[str] = []
+    pooled = score(sequences, results, ONE, jobs=2, on_sequence=lambda part: seen.append(part.name))
+    assert pooled == score(sequences, results, ONE, jobs=1)
+    assert seen == ["c", "a", "b"]
+
+
+def test_first_error_in_order_from_a_pool(tmp_path: Path) -> None:
+    """Errors cross the processes as they are."""
+    sequences, results = squares(tmp_path, ("a", "b"))
+    for name in "ab":
+        save(results / name / "00002.png", square(8, size=(10, 30)))
+    with pytest.raises(DataError, match=r"a.00002\.png: 30x10 pixels"):
+        score(sequences, results, ONE, jobs=2)
+
+
+def test_dead_process_is_reported() -> None:
+    """A process that the system ends is an error of ours, with a way out."""
+    with pytest.raises(VossegmentError, match="jobs=1"):
+        list(in_order(os._exit, [(3,), (3,)], 2))
+
+
+def test_first_and_last_result_need_not_exist(tmp_path: Path) -> None:
+    """Only frames that count are read."""
+    sequences, results = squares(tmp_path, ("a",))
+    expected = score(sequences, results, ONE, jobs=1)
+    (results / "a" / "00000.png").unlink()
+    (results / "a" / "00004.png").write_bytes(b"no picture")
+    assert score(sequences, results, ONE, jobs=1) == expected
+
+
+def test_results_bear_the_names_of_the_frames(tmp_path: Path) -> None:
+    """Frames that start at 7 have results that start at 7."""
+    sequences, results = squares(tmp_path, ("a",))
+    images = tuple(Path(f"{index + 7:05d}.jpg") for index in range(5))
+    renamed = FileSequence("a", images, sequences[0].label_paths, {1: 0}, merged=True)
+    with pytest.raises(DataError, match=r"00008|00009|00010"):
+        score([renamed], tmp_path / "results", ONE, jobs=1)
+    for index in reversed(range(5)):
+        (results / "a" / f"{index:05d}.png").rename(results / "a" / f"{index + 7:05d}.png")
+    assert score([renamed], results, ONE, jobs=1).region.mean == pytest.approx(
+        (12 / 20 + 8 / 24 + 4 / 28) / 3
+    )
+
+
+def test_memory_and_folder_agree(tmp_path: Path) -> None:
+    """Label maps from a tracker score as their files do, one by one and through a function."""
+    sequences, results = squares(tmp_path, ("a", "b"))
+    from_folder = score(sequences, results, ONE, jobs=1)
+
+    def track(sequence: Sequence) -> Iterator[LabelMap]:
+        return (square(8 + index, label=7) for index in range(len(sequence)))
+
+    assert score_sequence(sequences[0], track(sequences[0]), ONE) == from_folder.sequences[0]
+    assert score(sequences, track, ONE) == from_folder
+
+
+def test_merged_rule_ignores_identities() -> None:
+    """Void counts as object by the rule of 2016, and swapped identities do not matter."""
+    truth = square(8) + square(16, 2) + square(24, 255)
+    swapped = square(8, 2) + square(16, 9) + square(24, 1)
+    maps = [truth] * 4
+    assert score_sequence(array_sequence("a", maps), [swapped] * 4, ONE).region.mean == 1.0
+
+
+def test_object_rule() -> None:
+    """Objects count up to the highest number of frame 0, gaps too; later ones and void do not."""
+    first = square(8) + square(16, 3)
+    later = first + square(24, 4)
+    void = first + square(24, 255)
+    sequence = array_sequence("a", [first, later, void, first])
+    found = score_sequence(sequence, [first, first, first, first], EACH)
+    assert [item.id for item in found.objects] == [1, 2, 3]
+    assert [item.region.frames for item in found.objects] == [(1.0, 1.0)] * 3
+    assert found.contour.mean == 1.0
+    missed = score_sequence(sequence, [first, square(8), square(8), first], EACH)
+    assert [item.region.statistics.mean for item in missed.objects] == [1.0, 1.0, 0.0]
+
+
+def test_global_is_the_mean_over_objects() -> None:
+    """A sequence of two objects weighs twice one of a single object."""
+
+    def part(name: str, *means: float) -> SequenceScores:
+        maps = [square(8) * 0] * 3
+        for number in range(1, len(means) + 1):
+            maps = [labels + square(6 * number, number) for labels in maps]
+        results = [labels.copy() for labels in maps]
+        for number, mean in enumerate(means, start=1):
+            if not mean:
+                results = [np.where(labels == number, 0, labels).astype(np.uint8) for labels in results]
+        return score_sequence(array_sequence(name, maps), results, EACH)
+
+    scores = Scores(EACH, (part("a", 1, 0), part("b", 1)))
+    assert scores.sequences[0].region.mean == 0.5
+    assert scores.region.mean == pytest.approx(2 / 3)
+    assert scores.contour.recall == pytest.approx(2 / 3)
+
+
+# What goes wrong
+
+
+def test_unknown_benchmark() -> None:
+    """The known ones are listed."""
+    assert find_benchmark("davis2016") is ONE
+    with pytest.raises(InputError, match=r"unknown benchmark 'davis16'; known: davis2016, davis2017"):
+        find_benchmark("davis16")
+
+
+def test_no_results_folder(tmp_path: Path) -> None:
+    """A mistyped folder is the call's fault."""
+    sequences, _ = squares(tmp_path)
+    with pytest.raises(InputError, match="elsewhere: no such folder of results"):
+        score(sequences, tmp_path / "elsewhere", ONE)
+
+
+def test_missing_sequence_folder(tmp_path: Path) -> None:
+    """Every missing sequence is counted, the first named."""
+    sequences, results = squares(tmp_path, tuple("abcdefg"), frames=3)
+    (results / "a").rename(results / "z")
+    with pytest.raises(DataError, match=r"results.a: no such folder; wanted .* 7 sequences \(missing 1: a\)"):
+        score(sequences, results, ONE)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"\(missing 7: a, b, c, d, e, \.\.\.\)"):
+        score(sequences, tmp_path / "empty", ONE)
+
+
+def test_missing_frame(tmp_path: Path) -> None:
+    """It is found before anything is scored."""
+    sequences, results = squares(tmp_path)
+    (results / "a" / "00002.png").unlink()
+    with pytest.raises(DataError, match=r"a.00002\.png: no such file; 1 of 3 frames of a are missing"):
+        score(sequences, results, ONE, on_sequence=lambda part: pytest.fail("scored"))
+
+
+def test_wrong_size(tmp_path: Path) -> None:
+    """Both sizes are given, width first."""
+    sequences, results = squares(tmp_path, ("a",))
+    save(results / "a" / "00001.png", square(8, size=(40, 60)))
+    with pytest.raises(DataError, match=r"00001\.png: 60x40 pixels, wanted the truth's 30x20"):
+        score(sequences, results, ONE)
+
+
+def test_colour_picture(tmp_path: Path) -> None:
+    """An RGB picture is no label map."""
+    sequences, results = squares(tmp_path, ("a",))
+    save(results / "a" / "00003.png", np.zeros((20, 30, 3), dtype=np.uint8), mode="RGB")
+    with pytest.raises(DataError, match=r"00003\.png: a RGB picture, wanted an indexed"):
+        score(sequences, results, ONE)
+
+
+@pytest.mark.parametrize("keep", [0, 4, 20, 60, -40])
+def test_truncated_picture(tmp_path: Path, keep: int) -> None:
+    """Wherever the file ends, it is named."""
+    sequences, results = squares(tmp_path, ("a",))
+    path = results / "a" / "00001.png"
+    save(path, np.random.default_rng(0).integers(0, 2, (20, 30), dtype=np.uint8))
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(DataError, match=r"00001\.png: not a readable label map"):
+        score(sequences, results, ONE)
+
+
+@pytest.mark.parametrize("label", [3, 255])
+def test_object_too_many(tmp_path: Path, label: int) -> None:
+    """By the rule of 2017 an unknown object, 255 too, is refused, as the official program does."""
+    sequences, results = squares(tmp_path, ("a",))
+    save(results / "a" / "00001.png", square(8, label=label))
+    with pytest.raises(DataError, match=rf"00001\.png: holds object {label}, but a has objects 1 to 1"):
+        score(sequences, results, EACH)
+    assert score(sequences, results, ONE).region.mean > 0
+
+
+def test_no_object_in_the_first_frame() -> None:
+    """There is nothing to follow."""
+    sequence = array_sequence("a", [square(8, 0), square(8), square(8)])
+    with pytest.raises(DataError, match="a: no object in the truth of frame 0"):
+        score_sequence(sequence, [square(8)] * 3, EACH)
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 6])
+def test_number_of_label_maps(count: int) -> None:
+    """A tracker that skips frames, or invents some, is noticed."""
+    sequence = array_sequence("a", [square(8)] * 5)
+    with pytest.raises(DataError, match=rf"a: {count} label maps, wanted one for each of 5 frames"):
+        score_sequence(sequence, [square(8)] * count, ONE)
+
+
+def test_label_map_of_wrong_size() -> None:
+    """Maps in memory are named by their frame."""
+    sequence = array_sequence("a", [square(8)] * 5)
+    with pytest.raises(DataError, match="a, frame 1: 60x40 pixels, wanted the truth's 30x20"):
+        score_sequence(sequence, [square(8, size=(40, 60))] * 5, ONE)
+
+
+def test_too_few_frames() -> None:
+    """Two frames are the first and the last."""
+    with pytest.raises(DataError, match="a: 2 frames, none left without the first and the last"):
+        score_sequence(array_sequence("a", [square(8)] * 2), [square(8)] * 2, ONE)
+
+
+def test_hidden_truth(tmp_path: Path) -> None:
+    """A test set cannot be scored here, and that is said before anything runs."""
+    sequences, results = squares(tmp_path, ("a",))
+    hidden = FileSequence(
+        "a", sequences[0].image_paths, (sequences[0].label_paths[0], None, None, None, None)
+    )
+    with pytest.raises(
+        DataError, match="a: no truth for frame 1; a hidden truth can only be scored by its server"
+    ):
+        score([hidden], results, ONE)
+    in_memory = ArraySequence("m", (np.zeros((20, 30, 3), np.uint8),) * 3, (square(8), None, None))
+    with pytest.raises(DataError, match="m: no truth for frame 1"):
+        score_sequence(in_memory, [square(8)] * 3, ONE)
+    gap = ArraySequence("g", (np.zeros((20, 30, 3), np.uint8),) * 4, (square(8), square(8), None, square(8)))
+    with pytest.raises(DataError, match="g: no truth for frame 2"):
+        score_sequence(gap, [square(8)] * 4, ONE)

@@ -1,0 +1,31 @@
+"""Options that several commands share: each has one name, one meaning and one help text everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ModelName = Annotated[str, typer.Option("--model", metavar="NAME", help="Which model; `vossegment info` lists them.")]
+Weights = Annotated[
+    Path | None, typer.Option("--weights", metavar="FILE", help="A weights file instead of the model's own.")
+]
+Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")]
+Precision = Annotated[
+    str,
+    typer.Option("--precision", metavar="TYPE", help="auto (bfloat16 where the hardware has it), float32 or bfloat16."),
+]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, metavar="N", help="CPU threads; by default one a core.")
+]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that lie in the output folder.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of everything random.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; print only where the results lie.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell more, and show tracebacks.")]
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: examples that run as they stand."""
+    return "Examples:\n\n" + "\n\n".join(f"  $ {line}" for line in lines)

@@ -1,0 +1,158 @@
+"""A benchmark's result as people and programs read it: report.json, the official CSV files, a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from vossegment.errors import OutputError
+from vossegment.evaluation.benchmarks import Measured, Scores, SequenceScores
+from vossegment.evaluation.measures import Statistics
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Frames a second of a run: the network alone where it was measured, and from decoding to mask."""
+
+    device: str
+    threads: int
+    end_to_end_fps: float
+    network_fps: float | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that a report says. ``model`` is None where masks were scored that lay in ``results``."""
+
+    scores: Scores
+    model: Mapping[str, Any] | None = None
+    results: str | None = None
+    speed: Speed | None = None
+    baselines: Mapping[str, Scores] = field(default_factory=dict)
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """The content of ``report.json``: decimals from 0 to 1, unrounded."""
+    scores, speed = report.scores, report.speed
+    return {
+        "schema": SCHEMA,
+        "benchmark": scores.benchmark.name,
+        "rule": scores.benchmark.rule,
+        "model": None if report.model is None else dict(report.model),
+        "results": report.results,
+        "global": _summary(scores),
+        "sequences": {part.name: _sequence(part) for part in scores.sequences},
+        "speed": None
+        if speed is None
+        else {
+            "device": speed.device,
+            "threads": speed.threads,
+            "network_fps": speed.network_fps,
+            "end_to_end_fps": speed.end_to_end_fps,
+        },
+        "baselines": {name: _summary(baseline) for name, baseline in report.baselines.items()},
+    }
+
+
+def write_report(report: Report, folder: Path, split: str) -> tuple[Path, ...]:
+    """Writes report.json and the two CSV files, named after ``split``, and gives their paths.
+
+    Each is written beside and renamed, so that it is whole or not there. An older one is replaced. Raises
+    OutputError where the folder cannot be written.
+    """
+    files = {
+        "report.json": json.dumps(report_json(report), indent=1, ensure_ascii=False) + "\n",
+        f"global_results-{split}.csv": global_csv(report.scores),
+        f"per-sequence_results-{split}.csv": sequence_csv(report.scores),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            part = folder / f"{name}.part"
+            part.write_text(text, encoding="utf-8", newline="\n")
+            part.replace(folder / name)
+    except OSError as error:
+        raise OutputError(f"{folder}: the report cannot be written ({error})") from None
+    return tuple(folder / name for name in files)
+
+
+def global_csv(scores: Scores) -> str:
+    """``global_results-<split>.csv`` in the layout of davis2017-evaluation, 3 decimals."""
+    head = ["J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay"]
+    values = [_both(scores), *_values(scores.region), *_values(scores.contour)]
+    return _csv([head, [f"{value:.3f}" for value in values]])
+
+
+def sequence_csv(scores: Scores) -> str:
+    """``per-sequence_results-<split>.csv`` as davis2017-evaluation has it: a row an object, 3 decimals."""
+    rows = [["Sequence", "J-Mean", "F-Mean"]]
+    for part in scores.sequences:
+        for item in part.objects:
+            means = (item.region.statistics.mean, item.contour.statistics.mean)
+            rows.append([f"{part.name}_{item.id}", *(f"{mean:.3f}" for mean in means)])
+    return _csv(rows)
+
+
+def scores_table(report: Report) -> Table:
+    """The report for a terminal, in percent: a row a sequence, then the whole, then the baselines."""
+    table = Table(title=f"{report.scores.benchmark.name}: {report.scores.benchmark.rule}")
+    table.add_column("sequence", no_wrap=True)
+    for head in ("J&F", "J mean", "J recall", "J decay", "F mean", "F recall", "F decay"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for part in report.scores.sequences:
+        table.add_row(*_cells(part.name, part))
+    table.add_section()
+    table.add_row(*_cells("global", report.scores), style="bold")
+    table.add_section()
+    for name, baseline in report.baselines.items():
+        table.add_row(*_cells(name, baseline))
+    return table
+
+
+def _cells(name: str, part: Scores | SequenceScores) -> list[Text]:
+    values = [_both(part), *_values(part.region), *_values(part.contour)]
+    # Text, as a name in brackets would be taken for markup; + 0.0 makes -0.0 a plain 0.0.
+    return [Text(name), *(Text(f"{round(100 * value, 1) + 0.0:.1f}") for value in values)]
+
+
+def _summary(part: Scores | SequenceScores) -> dict[str, Any]:
+    return {"J": _fields(part.region), "F": _fields(part.contour), "J&F": _both(part)}
+
+
+def _sequence(part: SequenceScores) -> dict[str, Any]:
+    objects = {
+        str(item.id): {"J": _measured(item.region), "F": _measured(item.contour)} for item in part.objects
+    }
+    return {"J": _fields(part.region), "F": _fields(part.contour), "objects": objects}
+
+
+def _measured(measured: Measured) -> dict[str, Any]:
+    return {**_fields(measured.statistics), "frames": list(measured.frames)}
+
+
+def _fields(values: Statistics) -> dict[str, float]:
+    return {"mean": values.mean, "recall": values.recall, "decay": values.decay}
+
+
+def _values(values: Statistics) -> tuple[float, float, float]:
+    return values.mean, values.recall, values.decay
+
+
+def _both(part: Scores | SequenceScores) -> float:
+    return (part.region.mean + part.contour.mean) / 2
+
+
+def _csv(rows: Iterable[Iterable[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

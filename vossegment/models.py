@@ -1,0 +1,113 @@
+"""The one table of models: name -> network, tracker, default weights. Here, and only here, they meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from vossegment.errors import InputError, WeightsError, one_of
+from vossegment.networks.e3sn import E3SN
+from vossegment.networks.mobilenet import MobileNetV2
+from vossegment.networks.resnet import resnet18, resnet50
+from vossegment.runtime.prepare import choose_device, choose_precision, prepare
+from vossegment.tracking.siamese import BoxFrom, SiameseSettings, SiameseTracker
+from vossegment.weights.load import WeightsFile, load_weights, shipped_folder
+
+# [ours] Chosen on held-out training sequences; the command is in the model card.
+_E3SN_SETTINGS = SiameseSettings()
+
+
+@dataclass(frozen=True)
+class Model:
+    """One row of the table. ``weights`` is the file that ships, None where there is none."""
+
+    summary: str
+    build: Callable[[], nn.Module]
+    weights: str | None = None
+    settings: SiameseSettings = field(default_factory=SiameseSettings)
+
+
+MODELS: dict[str, Model] = {
+    "e3sn": Model(
+        "E3SN on MobileNetV2, for CPUs",
+        lambda: E3SN(trunk=MobileNetV2(), neck=128, head_on_sum=True),
+        "e3sn_mobilenet_v2",
+        _E3SN_SETTINGS,
+    ),
+    "e3sn_resnet18": Model(
+        "E3SN on ResNet-18", lambda: E3SN(trunk=resnet18(), neck=256), None, _E3SN_SETTINGS
+    ),
+    "e3sn_resnet50": Model(
+        "E3SN on ResNet-50, as the paper", lambda: E3SN(trunk=resnet50(), neck=256), None, _E3SN_SETTINGS
+    ),
+}
+DEFAULT = "e3sn"
+
+
+def model(name: str) -> Model:
+    """The row of ``name``. Raises InputError that lists the known names."""
+    if name not in MODELS:
+        raise InputError(one_of("model", name, MODELS))
+    return MODELS[name]
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A tracker ready to run, and where it came from."""
+
+    tracker: SiameseTracker
+    name: str
+    weights: WeightsFile
+    precision: str
+
+    def describe(self) -> dict[str, Any]:
+        """The ``model`` entry of ``track.json``."""
+        return {
+            "name": self.name,
+            "weights": self.weights.name,
+            "sha256": self.weights.sha256,
+            "device": str(self.tracker.device),
+            "precision": self.precision,
+        }
+
+
+def weights_path(name: str, weights: Path | None) -> Path:
+    """The file to load: the one named, or the model's own. Raises WeightsError where there is neither."""
+    if weights is not None:
+        return weights
+    own = model(name).weights
+    if own is None:
+        raise WeightsError(f"no weights ship for '{name}'; give --weights FILE, or train them")
+    return shipped_folder() / f"{own}.safetensors"
+
+
+def load(
+    name: str = DEFAULT,
+    *,
+    weights: Path | str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    box_from: BoxFrom | None = None,
+) -> LoadedModel:
+    """A model by name, its weights loaded and checked, prepared for ``device``.
+
+    ``threads`` sets torch's CPU threads for the process. Raises InputError for an unknown name, device or
+    precision, WeightsError for a bad file.
+    """
+    row = model(name)
+    chosen = choose_device(device)
+    dtype = choose_precision(precision, chosen)
+    network = row.build()
+    file = load_weights(network, weights_path(name, Path(weights) if weights is not None else None), name=name)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    settings = row.settings if box_from is None else replace(row.settings, box_from=box_from)
+    prepared: Any = prepare(network, chosen, dtype)
+    tracker = SiameseTracker(prepared, settings, device=chosen)
+    return LoadedModel(tracker, name, file, str(dtype).removeprefix("torch."))

@@ -1,0 +1,97 @@
+"""Windows: crops cut from a frame and masks pasted back, each other's inverse.
+
+A window is an affine map ``(2, 3)`` from window pixels to frame pixels. Coordinates are edges, half-pixel centres:
+pixel 0 covers [0, 1) and its centre is 0.5, in the window as in the frame.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def context_side(sizes: Tensor) -> Tensor:
+    """Side of the square a template covers: ``(N, 2)`` w, h -> ``(N,)``; (w + h) / 2 of context in each direction.
+
+    SiamFC 2.4 as SiamMask uses it: sqrt((w + p)(h + p)), p = (w + h) / 2.
+    """
+    padding = sizes.sum(1, keepdim=True) / 2
+    return (sizes + padding).prod(1).sqrt()
+
+
+def square_windows(centres: Tensor, sides: Tensor, size: int) -> Tensor:
+    """Upright square windows: ``centres`` ``(N, 2)``, ``sides`` ``(N,)`` in frame pixels -> ``(N, 2, 3)``."""
+    scale = sides / size
+    windows = centres.new_zeros(len(centres), 2, 3)
+    windows[:, 0, 0] = scale
+    windows[:, 1, 1] = scale
+    windows[:, :, 2] = centres - sides[:, None] / 2
+    return windows
+
+
+def inner_windows(windows: Tensor, corners: Tensor) -> Tensor:
+    """Windows that begin at ``corners`` ``(N, 2)`` x, y of the given ones, with the same pixel size."""
+    inner = windows.clone()
+    inner[:, :, 2] += (windows[:, :, :2] @ corners[:, :, None])[:, :, 0]
+    return inner
+
+
+def inverse(windows: Tensor) -> Tensor:
+    """The maps back, from frame pixels to window pixels, ``(N, 2, 3)``."""
+    a, b, c, d = windows[:, 0, 0], windows[:, 0, 1], windows[:, 1, 0], windows[:, 1, 1]
+    linear = torch.stack([d, -b, -c, a], 1).view(-1, 2, 2) / (a * d - b * c)[:, None, None]
+    return torch.cat([linear, -linear @ windows[:, :, 2:]], 2)
+
+
+def _sample(pictures: Tensor, maps: Tensor, height: int, width: int) -> Tensor:
+    """Bilinear samples of ``(N, C, H, W)`` at ``maps`` of the output's pixel centres; zero outside."""
+    rows, columns = pictures.shape[2:]
+    # affine_grid counts from -1 to 1 over both pictures' edges; fold that into the maps.
+    scale = maps.new_tensor([2 / columns, 2 / rows])[:, None]
+    half = maps.new_tensor([width / 2, height / 2])
+    linear = maps[:, :, :2] * half * scale
+    offset = (maps[:, :, :2] @ half + maps[:, :, 2])[:, :, None] * scale - 1
+    grid = F.affine_grid(torch.cat([linear, offset], 2), [len(maps), 1, height, width], align_corners=False)
+    return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def crop(frame: Tensor, windows: Tensor, size: int, fill: Tensor) -> Tensor:
+    """Cuts N windows from one frame.
+
+    ``frame`` ``(H, W, 3)`` uint8, ``windows`` ``(N, 2, 3)``, ``fill`` ``(N, 3)`` the colour outside the frame ->
+    ``(N, 3, size, size)`` float, 0..255.
+    """
+    n = len(windows)
+    picture = frame.permute(2, 0, 1).to(windows.dtype)[None].expand(n, -1, -1, -1)
+    colour = fill[:, :, None, None]
+    if n == 1:
+        return _sample(picture - colour, windows, size, size) + colour
+    # One difference for all: the outside's share is measured on a map of ones instead of N shifted frames.
+    inside = _sample(torch.ones_like(picture[:, :1]), windows, size, size)
+    return _sample(picture, windows, size, size) + (1 - inside) * colour
+
+
+def paste(masks: Tensor, windows: Tensor, height: int, width: int) -> Tensor:
+    """The inverse of ``crop``: ``masks`` ``(N, h, w)`` in their windows -> ``(N, height, width)``, 0 outside."""
+    return _sample(masks[:, None], inverse(windows), height, width)[:, 0]
+
+
+def crop_array(
+    picture: npt.NDArray[np.uint8], window: FloatArray, size: int, *, border: int = cv2.BORDER_CONSTANT, fill: Any = 0
+) -> npt.NDArray[np.uint8]:
+    """``crop`` of one array ``(H, W)`` or ``(H, W, 3)`` by OpenCV, for data loading (equal to 1 grey level)."""
+    # OpenCV counts from pixel centres: move the edges' coordinates by half a pixel on both sides.
+    matrix = window.copy()
+    matrix[:, 2] += 0.5 * (window[:, 0] + window[:, 1]) - 0.5
+    warped = cv2.warpAffine(
+        picture, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border, borderValue=fill
+    )
+    return warped.astype(np.uint8, copy=False)

@@ -1,0 +1,196 @@
+"""The Siamese step for all objects at once: search window, response, ranking, mask, next window.
+
+After SiamMask (MODELS, SiamMask section 6) and E3SN 4.1. State goes in and comes out; nothing is hidden in the
+network or here, so that a step can be repeated, batched, moved between devices and saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from vossegment.tracking.anchors import RESPONSE, STRIDE, anchor_grid, decode
+from vossegment.tracking.geometry import context_side, crop, inner_windows, square_windows
+from vossegment.tracking.types import Prompts, Result
+
+TEMPLATE, SEARCH = 127, 255
+MASK_FIRST = -32
+"""Where the first cell's 127-pixel mask begins in the search crop."""
+
+BoxFrom = Literal["branch", "mask"]
+
+
+class SiameseNetwork(Protocol):
+    """What the step needs of a network, whatever its name. Templates are named tuples of tensors, N first."""
+
+    def template(self, crops: Tensor) -> Any: ...
+
+    def search(self, template: Any, crops: Tensor) -> Any: ...
+
+    def masks(self, response: Any, cells: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class SiameseSettings:
+    """How answers are ranked and followed. [o] SiamMask's DAVIS settings, [ours] chosen on held-out training video."""
+
+    penalty: float = 0.04
+    """Strength of the penalty for a change of size and shape."""
+    window_influence: float = 0.40
+    """Share of the cosine window in the ranking."""
+    rate: float = 1.0
+    """How quickly the box's size follows; its place follows at once."""
+    box_from: BoxFrom = "branch"
+    """What the next search window follows: the box branch, or the mask's Min-max box."""
+    mask_threshold: float = 0.5
+    """[E3SN 4.1]"""
+    lost_below: float = 0.0
+    """Score under which the object counts as lost."""
+    growth: float = 1.05
+    """Factor a frame by which a lost object's search window grows."""
+    most_growth: float = 2.0
+    least_side: float = 4.0
+    """A box never gets smaller than this, in frame pixels."""
+
+
+def _each(function: Callable[..., Tensor], *states: Any) -> Any:
+    """Applies ``function`` to the tensors of named tuples, field by field."""
+    return type(states[0])(*(function(*fields) for fields in zip(*states, strict=True)))
+
+
+@dataclass(frozen=True)
+class SiameseState:
+    """N objects between two frames: ``centres`` and ``sizes`` ``(N, 2)`` in frame pixels, ``fill`` ``(N, 3)`` the mean
+    colour of the first frame, ``lost_for`` ``(N,)`` frames since last seen, and the templates."""
+
+    centres: Tensor
+    sizes: Tensor
+    fill: Tensor
+    lost_for: Tensor
+    template: Any
+
+    def __len__(self) -> int:
+        return len(self.centres)
+
+    def join(self, other: SiameseState) -> SiameseState:
+        """These objects and then the other's."""
+        return SiameseState(
+            torch.cat([self.centres, other.centres]),
+            torch.cat([self.sizes, other.sizes]),
+            torch.cat([self.fill, other.fill]),
+            torch.cat([self.lost_for, other.lost_for]),
+            _each(lambda a, b: torch.cat([a, b]), self.template, other.template),
+        )
+
+    def __getitem__(self, keep: Any) -> SiameseState:
+        """Some of the objects: a slice, a list of places or a bool mask."""
+        return SiameseState(
+            self.centres[keep],
+            self.sizes[keep],
+            self.fill[keep],
+            self.lost_for[keep],
+            _each(lambda a: a[keep], self.template),
+        )
+
+
+class SiameseTracker:
+    """A network and its settings; holds no object. See ``tracking.types.Tracker``."""
+
+    def __init__(self, network: SiameseNetwork, settings: SiameseSettings, *, device: torch.device) -> None:
+        self.network, self.settings, self.device = network, settings, device
+        self._anchors = anchor_grid().to(device)
+        along = torch.hann_window(RESPONSE, periodic=False, device=device)
+        self._window = torch.outer(along, along)
+
+    @torch.inference_mode()
+    def start(self, frame: Tensor, prompts: Prompts) -> SiameseState:
+        """State of the prompted objects after ``frame`` ``(H, W, 3)`` uint8."""
+        boxes = prompts.boxes.to(self.device, torch.float32)
+        centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+        fill = frame.to(torch.float32).mean((0, 1)).expand(len(boxes), 3)
+        windows = square_windows(centres, context_side(sizes), TEMPLATE)
+        template = self.network.template(crop(frame, windows, TEMPLATE, fill))
+        return SiameseState(centres, sizes, fill, torch.zeros(len(boxes), device=self.device), template)
+
+    @torch.inference_mode()
+    def step(self, state: SiameseState, frame: Tensor) -> tuple[SiameseState, Result]:
+        """The objects of ``state`` in ``frame`` ``(H, W, 3)`` uint8. No host copy, no branch on a value."""
+        s = self.settings
+        grown = torch.pow(s.growth, state.lost_for).clamp(max=s.most_growth)
+        sides = context_side(state.sizes) * (SEARCH / TEMPLATE) * grown
+        windows = square_windows(state.centres, sides, SEARCH)
+        response = self.network.search(state.template, crop(frame, windows, SEARCH, state.fill))
+        scores = response.scores.float().softmax(1)[:, 1]  # (N, 5, 25, 25)
+        boxes = decode(response.boxes.float(), self._anchors)  # (N, 4, 5, 25, 25), crop pixels
+        zoom = SEARCH / sides  # crop pixels a frame pixel
+        penalty = self._penalty(boxes, state.sizes * zoom[:, None])
+        ranked = penalty * scores * (1 - s.window_influence) + self._window * s.window_influence
+        best = ranked.flatten(1).argmax(1)
+        score = scores.flatten(1).gather(1, best[:, None])[:, 0]
+        box = boxes.flatten(2).gather(2, best[:, None, None].expand(-1, 4, 1))[:, :, 0]
+        cell = best % (RESPONSE * RESPONSE)
+        row, column = cell // RESPONSE, cell % RESPONSE
+        items = torch.arange(len(state), device=self.device)
+        masks = self.network.masks(response, torch.stack([items, row, column], 1)).float().sigmoid()
+        corners = torch.stack([column, row], 1) * STRIDE + float(MASK_FIRST)
+        mask_windows = inner_windows(windows, corners)
+        follow = penalty.flatten(1).gather(1, best[:, None])[:, 0] * score * s.rate
+        centres = windows[:, :, 2] + box[:, :2] / zoom[:, None]
+        sizes = torch.lerp(state.sizes, box[:, 2:] / zoom[:, None], follow[:, None].clamp(max=1))
+        if s.box_from == "mask":
+            centres, sizes = self._box_of_mask(masks, mask_windows, centres, sizes)
+        lost = score < s.lost_below
+        after = self._next(state, frame, centres, sizes, lost)
+        corner = after.centres - after.sizes / 2
+        masks = torch.where(lost[:, None, None], 0.0, masks)
+        found = Result(torch.cat([corner, corner + after.sizes], 1), score, masks, mask_windows, lost)
+        return after, found
+
+    def _penalty(self, boxes: Tensor, before: Tensor) -> Tensor:
+        """Share left of a score after its box changed size and shape; ``(N, 5, 25, 25)``."""
+        w, h = boxes[:, 2], boxes[:, 3]
+        n = len(before)
+        w0, h0 = before[:, 0].view(n, 1, 1, 1), before[:, 1].view(n, 1, 1, 1)
+
+        def side(w: Tensor, h: Tensor) -> Tensor:
+            padding = (w + h) / 2
+            return ((w + padding) * (h + padding)).sqrt()
+
+        def change(r: Tensor) -> Tensor:
+            return torch.maximum(r, 1 / r)
+
+        total = change(side(w, h) / side(w0, h0)) * change((w0 / h0) / (w / h))
+        return torch.exp(-self.settings.penalty * (total - 1))
+
+    def _box_of_mask(
+        self, masks: Tensor, windows: Tensor, centres: Tensor, sizes: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Min-max boxes of the masks in frame pixels; where a mask is empty, what was given."""
+        inside = masks > self.settings.mask_threshold
+        ends = []
+        for axis in (1, 2):  # over rows: columns' extent; over columns: rows' extent
+            line = inside.any(axis).float()  # (N, 127)
+            first = line.argmax(1)
+            last = line.shape[1] - line.flip(1).argmax(1)
+            ends.append((first.float(), last.float()))
+        (x0, x1), (y0, y1) = ends
+        scale = torch.stack([windows[:, 0, 0], windows[:, 1, 1]], 1)
+        middle = torch.stack([x0 + x1, y0 + y1], 1) / 2 * scale + windows[:, :, 2]
+        extent = torch.stack([x1 - x0, y1 - y0], 1) * scale
+        seen = inside.flatten(1).any(1)[:, None]
+        rate = self.settings.rate
+        return torch.where(seen, middle, centres), torch.where(seen, torch.lerp(sizes, extent, rate), sizes)
+
+    def _next(
+        self, state: SiameseState, frame: Tensor, centres: Tensor, sizes: Tensor, lost: Tensor
+    ) -> SiameseState:
+        height, width = frame.shape[:2]
+        limits = torch.tensor([width, height], dtype=torch.float32, device=self.device)
+        centres = torch.where(lost[:, None], state.centres, centres.clamp(min=0).minimum(limits))
+        sizes = torch.where(lost[:, None], state.sizes, sizes.clamp(min=self.settings.least_side).minimum(limits))
+        lost_for = torch.where(lost, state.lost_for + 1, 0.0)
+        return SiameseState(centres, sizes, state.fill, lost_for, state.template)

@@ -1,0 +1,36 @@
+"""Changes to rendered crops: colour, grey, blur. Geometry is drawn before rendering, in ``samples``."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+
+from vossegment.tracking.types import Image
+
+
+def colour(image: Image, rng: Generator, strength: float = 0.25) -> Image:
+    """Brightness, contrast, saturation and a tint, each up to about ``strength`` [ours]."""
+    x = image.astype(np.float32)
+    x = x * (1 + rng.uniform(-strength, strength)) + rng.uniform(-strength, strength) * 60
+    grey = x.mean(2, keepdims=True)
+    x = grey + (x - grey) * (1 + rng.uniform(-strength, strength) * 1.5)
+    x *= 1 + rng.uniform(-0.08, 0.08, 3).astype(np.float32)
+    return np.clip(x, 0, 255).astype(np.uint8)
+
+
+def grey(image: Image) -> Image:
+    """The picture without its colours."""
+    luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return np.repeat(luma[..., None], 3, 2).astype(np.uint8)
+
+
+def motion_blur(image: Image, rng: Generator) -> Image:
+    """A smear of 3 to 9 pixels in a random direction."""
+    length = int(rng.integers(3, 10))
+    kernel = np.zeros((length, length), np.float32)
+    kernel[length // 2] = 1
+    middle = length / 2 - 0.5
+    turn = cv2.getRotationMatrix2D((middle, middle), rng.uniform(0, 180), 1)
+    kernel = cv2.warpAffine(kernel, turn, (length, length)).astype(np.float32)
+    return cv2.filter2D(image, -1, kernel / max(float(kernel.sum()), 1e-3)).astype(np.uint8)

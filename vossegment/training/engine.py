@@ -1,0 +1,225 @@
+"""The training loop: steps, schedule, average, checkpoints, log. It knows no command line and prints nothing."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from vossegment.errors import WeightsError
+from vossegment.networks.e3sn import E3SN
+from vossegment.training.losses import box_loss, mask_loss, score_loss, total_finite
+from vossegment.training.recipes.e3sn import Recipe
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Told every few steps: means since the last time."""
+
+    step: int
+    steps: int
+    pairs_per_second: float
+    losses: Mapping[str, float]
+
+
+class _From(Sampler[int]):
+    """Indices in order from a first one: a resumed run goes on with the very next sample."""
+
+    def __init__(self, first: int, end: int) -> None:
+        self.first, self.end = first, end
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.first, self.end))
+
+    def __len__(self) -> int:
+        return self.end - self.first
+
+
+def rate_factor(recipe: Recipe, step: int) -> float:
+    """Learning rate at ``step`` as a share of ``recipe.rate``."""
+    if step < recipe.warm_up:
+        return (step + 1) / recipe.warm_up
+    done = (step - recipe.warm_up) / max(1, recipe.steps - recipe.warm_up)
+    last = recipe.final_rate / recipe.rate
+    if recipe.decay == "log":
+        return last**done
+    return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def losses(network: E3SN, batch: Mapping[str, Tensor], recipe: Recipe, device: torch.device) -> dict[str, Tensor]:
+    """Forward pass and losses of one batch; ``total`` is what is minimised (E3SN Eq. 3)."""
+    cells, signs = batch["cells"].to(device), batch["signs"].to(device)
+    n, k, _ = cells.shape
+    items = torch.arange(n, device=device)[:, None, None].expand(n, k, 1)
+    with torch.autocast(device.type, torch.bfloat16):
+        response = network.search(
+            network.template(_images(batch["template"], device)), _images(batch["search"], device)
+        )
+        logits = network.masks(response, torch.cat([items, cells], 2).view(n * k, 3))
+    labels = batch["labels"].to(device)
+    score = score_loss(response.scores.float(), labels)
+    box = box_loss(response.boxes.float(), batch["deltas"].to(device), labels)
+    counted = (signs != 0 if recipe.train_negative_masks else signs > 0).view(-1)
+    mask = mask_loss(logits.float(), batch["masks"].to(device).flatten(0, 1), counted)
+    total = (
+        recipe.loss_score * score
+        + recipe.loss_box * box
+        + recipe.loss_mask * mask.logistic
+        + recipe.loss_dice * mask.dice
+    )
+    return {"total": total, "score": score, "box": box, "mask": mask.logistic, "dice": mask.dice, "iou": mask.iou}
+
+
+def _images(batch: Tensor, device: torch.device) -> Tensor:
+    """``(N, S, S, 3)`` uint8 -> ``(N, 3, S, S)`` float, already channels last in memory."""
+    return batch.to(device, non_blocking=True).permute(0, 3, 1, 2).float()
+
+
+class Trainer:
+    """One training run: the network, its optimiser and average, and where it stands."""
+
+    def __init__(self, network: E3SN, recipe: Recipe, *, device: torch.device, seed: int) -> None:
+        self.recipe, self.device, self.seed = recipe, device, seed
+        self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.trunk.freeze(recipe.frozen_stages)
+        self.average = copy.deepcopy(network).eval() if recipe.average else network
+        self.trunk = [p for p in network.trunk.parameters() if p.requires_grad]
+        self.optimiser = self._optimiser()
+        self.step = 0
+        self.seconds = 0.0
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        r, net = self.recipe, self.network
+        mask = list(net.refine.parameters())
+        special = {id(p) for p in (*net.trunk.parameters(), *mask, net.level_weights)}
+        heads = [p for p in net.parameters() if id(p) not in special]
+        groups = [
+            {"params": heads, "lr": r.rate},
+            {"params": mask, "lr": r.rate * r.mask_factor},
+            {"params": self.trunk, "lr": r.rate * r.trunk_factor},
+            {"params": [net.level_weights], "lr": r.rate * r.level_factor, "weight_decay": 0.0},
+        ]
+        self.rates = [float(g["lr"]) for g in groups]  # type: ignore[arg-type]
+        if r.optimiser == "sgd":
+            return torch.optim.SGD(groups, momentum=0.9, weight_decay=r.weight_decay)
+        return torch.optim.AdamW(groups, weight_decay=r.weight_decay)
+
+    def run(
+        self,
+        data: Dataset[dict[str, Tensor]],
+        *,
+        minutes: float | None = None,
+        workers: int = 1,
+        told_every: int = 25,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+        on_checkpoint: Callable[[], None] = lambda: None,
+        checkpoint_every: int = 250,
+    ) -> bool:
+        """Trains to the recipe's end, or for ``minutes``; True if the recipe is done."""
+        r = self.recipe
+        loader = DataLoader(
+            data,
+            r.batch,
+            sampler=_From(self.step * r.batch, r.steps * r.batch),
+            num_workers=workers,
+            drop_last=True,
+            prefetch_factor=4 if workers else None,
+        )
+        sums: dict[str, float] = {}
+        began = mark = time.monotonic()
+        before = self.seconds
+        for batch in loader:
+            self._rates()
+            for name, value in self._step(batch).items():
+                sums[name] = sums.get(name, 0.0) + value
+            self.step += 1
+            self.seconds = before + time.monotonic() - began
+            if self.step % told_every == 0:
+                now = time.monotonic()
+                means = {k: v / told_every for k, v in sums.items()}
+                on_progress(Progress(self.step, r.steps, told_every * r.batch / (now - mark), means))
+                sums, mark = {}, now
+            if self.step % checkpoint_every == 0:
+                on_checkpoint()
+            if minutes is not None and time.monotonic() - began > minutes * 60:
+                break
+        on_checkpoint()
+        return self.step >= r.steps
+
+    def _rates(self) -> None:
+        r = self.recipe
+        factor = rate_factor(r, self.step)
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+        waits = self.step < r.trunk_frozen_until * r.steps
+        self.network.train()
+        self.network.trunk.train(not waits)
+        for stage in self.network.trunk.stage_modules()[: r.frozen_stages]:
+            stage.eval()  # batch norm of what does not train keeps its statistics
+        for p in self.trunk:
+            p.requires_grad_(not waits)
+
+    def _step(self, batch: Mapping[str, Tensor]) -> dict[str, float]:
+        parts = losses(self.network, batch, self.recipe, self.device)
+        if total_finite(parts["total"]):  # a bad step is left out, as SiamMask does [o]
+            self.optimiser.zero_grad(set_to_none=True)
+            parts["total"].backward()
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
+            self.optimiser.step()
+            self._follow()
+        return {k: float(v.detach()) for k, v in parts.items()}
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Moves the average towards the network; quicker at first, when the network is far from its end."""
+        if self.average is self.network:
+            return
+        keep = min(self.recipe.average, (self.step + 1) / (self.step + 10))
+        for slow, fast in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+            if slow.dtype.is_floating_point:
+                slow.lerp_(fast, 1 - keep)
+            else:
+                slow.copy_(fast)
+
+    def state(self) -> dict[str, Any]:
+        """All that resuming needs: tensors, numbers and text only."""
+        return {
+            "recipe": json.dumps(asdict(self.recipe), sort_keys=True),
+            "seed": self.seed,
+            "step": self.step,
+            "seconds": self.seconds,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def save(self, path: Path) -> None:
+        """Writes the checkpoint beside and renames it: a kill leaves the one before whole."""
+        beside = path.with_name(path.name + ".part")
+        torch.save(self.state(), beside)
+        beside.replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Goes on from a checkpoint of the same recipe. Raises WeightsError if it is not one."""
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            if state["recipe"] != json.dumps(asdict(self.recipe), sort_keys=True) or state["seed"] != self.seed:
+                raise WeightsError(f"{path}: a checkpoint of other settings; resume with the same recipe and seed")
+            self.network.load_state_dict(state["network"])
+            self.average.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        except WeightsError:
+            raise
+        except Exception as error:  # torch.load raises many kinds for what is not a checkpoint
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise WeightsError(f"{path}: not a training checkpoint ({first})") from None

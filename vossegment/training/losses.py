@@ -1,0 +1,64 @@
+"""The multitask loss of E3SN (Eq. 3, 4) and its parts."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vossegment.training.targets import UNKNOWN
+
+
+def score_loss(scores: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy over positive and negative anchors, half each; an empty side counts nothing.
+
+    ``scores`` ``(N, 2, 5, 25, 25)`` logits, ``labels`` ``(N, 5, 25, 25)`` 1, 0, -1.
+    """
+    each = F.cross_entropy(scores, labels.clamp(min=0).long(), reduction="none")
+    positive, negative = labels == 1, labels == 0
+    return 0.5 * _mean(each, positive) + 0.5 * _mean(each, negative)
+
+
+def box_loss(boxes: Tensor, deltas: Tensor, labels: Tensor) -> Tensor:
+    """Smooth L1 summed over dx, dy, dw, dh, mean over the positive anchors (E3SN 3.4, as SiamRPN)."""
+    each = F.smooth_l1_loss(boxes, deltas, reduction="none", beta=0.11).sum(1)
+    return _mean(each, labels == 1)
+
+
+class MaskLoss(NamedTuple):
+    """``logistic`` and ``dice`` means over the counted cells, and the ``iou`` to watch."""
+
+    logistic: Tensor
+    dice: Tensor
+    iou: Tensor
+
+
+def mask_loss(logits: Tensor, targets: Tensor, counted: Tensor) -> MaskLoss:
+    """``logits`` ``(M, 127, 127)``, ``targets`` uint8 1, 0 or UNKNOWN, ``counted`` ``(M,)`` bool.
+
+    The logistic part is Eq. 4's sum over positive cells of the mean over known pixels; dice is [ours].
+    """
+    known = (targets != UNKNOWN).float()
+    truth = (targets == 1).float()
+    pixels = known.sum((1, 2)).clamp(min=1)
+    each = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    logistic = (each * known).sum((1, 2)) / pixels
+    soft = logits.sigmoid() * known
+    dice = 1 - (2 * (soft * truth).sum((1, 2)) + 20) / ((soft + truth).sum((1, 2)) + 20)
+    hard = (logits.detach() > 0).float() * known
+    shared = (hard * truth).sum((1, 2))
+    iou = shared / ((hard + truth).sum((1, 2)) - shared).clamp(min=1)
+    return MaskLoss(_mean(logistic, counted), _mean(dice, counted), _mean(iou, counted))
+
+
+def _mean(values: Tensor, where: Tensor) -> Tensor:
+    """Mean of ``values`` where told, 0 if nowhere; no branch on the data."""
+    weight = where.to(values.dtype)
+    return (values * weight).sum() / weight.sum().clamp(min=1)
+
+
+def total_finite(loss: Tensor) -> bool:
+    """Whether a step may be taken on this loss."""
+    return bool(torch.isfinite(loss)) and float(loss.detach()) < 1e4

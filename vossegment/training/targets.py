@@ -1,0 +1,97 @@
+"""What the network should answer to a search crop, made while loading data (E3SN 3.3, 4.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from numpy.random import Generator
+
+from vossegment.tracking.anchors import anchor_grid, encode, overlap
+from vossegment.training.library import Mask
+
+POSITIVE, NEGATIVE = 0.6, 0.3  # [E3SN 4.1]
+_ANCHORS = anchor_grid()
+WINDOW, STRIDE, FIRST = 127, 8, -32  # a cell's window in the search crop (MODELS, SiamMask section 2)
+
+Cells = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class AnchorTargets:
+    """``labels`` ``(5, 25, 25)`` 1, 0 or -1 (not counted); ``deltas`` ``(4, 5, 25, 25)``."""
+
+    labels: npt.NDArray[np.int8]
+    deltas: npt.NDArray[np.float32]
+    overlaps: npt.NDArray[np.float32]
+
+
+def anchor_targets(
+    box: tuple[float, float, float, float] | None, rng: Generator, *, positives: int = 16, total: int = 64
+) -> AnchorTargets:
+    """Labels for a target ``box`` cx, cy, w, h in crop pixels, or for a crop without one.
+
+    As SiamMask's code: IoU over .6 positive, under .3 negative, at most 16 and 64 kept; a crop without the target
+    gives 16 negatives from the middle 7x7 cells.
+    """
+    shape = _ANCHORS.shape[1:]
+    labels = np.full(shape, -1, np.int8)
+    if box is None:
+        middle = labels[:, 9:16, 9:16]
+        chosen = rng.choice(middle.size, 16, replace=False)
+        middle[np.unravel_index(chosen, middle.shape)] = 0
+        return AnchorTargets(labels, np.zeros(_ANCHORS.shape, np.float32), np.zeros(shape, np.float32))
+    target = torch.tensor(box, dtype=torch.float32)
+    overlaps = overlap(target, _ANCHORS).numpy()
+    kept = _some(np.flatnonzero(overlaps > POSITIVE), positives, rng)
+    labels.reshape(-1)[kept] = 1
+    labels.reshape(-1)[_some(np.flatnonzero(overlaps < NEGATIVE), total - len(kept), rng)] = 0
+    return AnchorTargets(labels, encode(target, _ANCHORS).numpy(), overlaps)
+
+
+def _some(indices: npt.NDArray[np.int64], most: int, rng: Generator) -> npt.NDArray[np.int64]:
+    return indices if len(indices) <= most else rng.choice(indices, most, replace=False)
+
+
+def sampling_matrix(overlaps: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
+    """``(25, 25)``: +1 where the best of a cell's anchors overlaps over .6, -1 under .3, else 0 (E3SN 3.3)."""
+    best = overlaps.max(0)
+    return (best > POSITIVE).astype(np.int8) - (best < NEGATIVE).astype(np.int8)
+
+
+def sample_cells(
+    overlaps: npt.NDArray[np.float32], rng: Generator, *, positives: int, negatives: int, near: int = 0
+) -> tuple[Cells, npt.NDArray[np.int8]]:
+    """Cells to refine: ``(K, 2)`` row, column, and their signs ``(K,)``.
+
+    Too few positives are filled up with the cells of the highest overlap above .3; ``near`` draws that many from
+    the band between the thresholds [ours]. Nothing suitable left: fewer cells than K come back.
+    """
+    matrix = sampling_matrix(overlaps).reshape(-1)
+    best = overlaps.max(0).reshape(-1)
+    chosen = list(_some(np.flatnonzero(matrix == 1), positives, rng))
+    band = np.flatnonzero(matrix == 0)
+    chosen += list(_some(band, near, rng))
+    spare = [i for i in band[np.argsort(-best[band], kind="stable")] if i not in chosen]
+    chosen += spare[: positives + near - len(chosen)]
+    refused = list(_some(np.flatnonzero(matrix == -1), negatives, rng))
+    cells = np.array(chosen + refused, np.int64)
+    signs = np.array([1] * len(chosen) + [-1] * len(refused), np.int8)
+    side = overlaps.shape[-1]
+    return np.stack([cells // side, cells % side], 1).reshape(-1, 2), signs
+
+
+UNKNOWN = 255
+"""Value of mask target pixels outside the search crop: they count in no loss."""
+
+
+def mask_windows(mask: Mask, cells: Cells) -> npt.NDArray[np.uint8]:
+    """``(K, 127, 127)`` windows of the search crop's mask: 1 object, 0 not, UNKNOWN outside the crop."""
+    padding = -FIRST
+    padded = np.full((mask.shape[0] + 2 * padding, mask.shape[1] + 2 * padding), UNKNOWN, np.uint8)
+    padded[padding:-padding, padding:-padding] = mask > 127
+    return np.stack(
+        [padded[r * STRIDE : r * STRIDE + WINDOW, c * STRIDE : c * STRIDE + WINDOW] for r, c in cells]
+    ) if len(cells) else np.zeros((0, WINDOW, WINDOW), np.uint8)

@@ -1,0 +1,100 @@
+"""ImageNet trunks: from a safetensors file, or torchvision's own weights where there is none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from vossegment.errors import WeightsError
+from vossegment.networks.mobilenet import MobileNetV2
+from vossegment.networks.resnet import ResNet
+from vossegment.networks.trunk import Trunk
+
+_NORM = ("weight", "bias", "running_mean", "running_var")
+_EPS = 1e-5
+
+
+def load_imagenet(trunk: Trunk, source: Path | None) -> str:
+    """Fills ``trunk`` with ImageNet weights and says whence.
+
+    ``source`` is a safetensors file with torchvision's key names, batch norm folded or not; None downloads
+    torchvision's. Raises WeightsError if the file cannot be read or lacks a tensor.
+    """
+    if source is None:
+        tensors, origin = _torchvision(trunk), "torchvision IMAGENET1K"
+    else:
+        try:
+            tensors, origin = load_file(source), source.name
+        except (OSError, SafetensorError) as error:
+            raise WeightsError(f"{source}: not a readable safetensors file ({error})") from None
+    try:
+        state = _mobilenet(tensors, trunk) if isinstance(trunk, MobileNetV2) else _resnet(tensors, trunk)
+        trunk.load_state_dict(state)
+    except (KeyError, RuntimeError) as error:
+        raise WeightsError(f"{origin}: not ImageNet weights of this trunk ({str(error).splitlines()[0]})") from None
+    return origin
+
+
+def _torchvision(trunk: Trunk) -> Mapping[str, Tensor]:
+    import torchvision.models as zoo
+
+    if isinstance(trunk, MobileNetV2):
+        return dict(zoo.mobilenet_v2(weights="IMAGENET1K_V1").state_dict())
+    bottleneck = trunk.channels[3] == 1024
+    model = zoo.resnet50(weights="IMAGENET1K_V1") if bottleneck else zoo.resnet18(weights="IMAGENET1K_V1")
+    return dict(model.state_dict())
+
+
+def _folded(tensors: Mapping[str, Tensor], conv: str, norm: str) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a convolution with its batch norm folded in, wherever the file folded it already."""
+    weight = tensors[f"{conv}.weight"].float()
+    if f"{conv}.bias" in tensors:
+        return weight, tensors[f"{conv}.bias"].float()
+    gain, bias, mean, variance = (tensors[f"{norm}.{k}"].float() for k in _NORM)
+    factor = gain / (variance + _EPS).sqrt()
+    return weight * factor[:, None, None, None], bias - mean * factor
+
+
+def _mobilenet(tensors: Mapping[str, Tensor], trunk: MobileNetV2) -> dict[str, Tensor]:
+    state: dict[str, Tensor] = {}
+
+    def put(name: str, conv: str, norm: str) -> None:
+        state[f"{name}.weight"], state[f"{name}.bias"] = _folded(tensors, conv, norm)
+
+    put("stem", "features.0.0", "features.0.1")
+    for i, block in enumerate(trunk.blocks):
+        there, here, layer = f"features.{i + 1}.conv", f"blocks.{i}", 0
+        if getattr(block, "expand", None) is not None:
+            put(f"{here}.expand", f"{there}.0.0", f"{there}.0.1")
+            layer = 1
+        put(f"{here}.depthwise", f"{there}.{layer}.0", f"{there}.{layer}.1")
+        put(f"{here}.project", f"{there}.{layer + 1}", f"{there}.{layer + 2}")
+    return state
+
+
+def _resnet(tensors: Mapping[str, Tensor], trunk: Trunk) -> dict[str, Tensor]:
+    """The trunk keeps its batch norms; a folded file fills them so that they only add the bias."""
+    if not isinstance(trunk, ResNet):
+        raise WeightsError(f"no ImageNet weights are known for {type(trunk).__name__}")
+    state: dict[str, Tensor] = {}
+    for key, own in trunk.state_dict().items():
+        if key.endswith("num_batches_tracked"):
+            state[key] = own
+        elif key in tensors:
+            state[key] = tensors[key].float()
+        else:
+            field = key.rsplit(".", 1)[1]
+            conv = re.sub(r"bn(\d)\.\w+$", r"conv\1", re.sub(r"downsample\.1\.\w+$", "downsample.0", key))
+            neutral = {"running_mean": torch.zeros_like(own), "running_var": torch.full_like(own, 1 - _EPS)}
+            state[key] = neutral[field] if field in neutral else (
+                tensors[f"{conv}.bias"].float() if field == "bias" else torch.ones_like(own)
+            )
+            if f"{conv}.bias" not in tensors:
+                raise KeyError(key)
+    return state

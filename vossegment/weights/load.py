@@ -1,0 +1,95 @@
+"""Weights files of ours: safetensors with a header that says what they are.
+
+A file from outside may be anything. It is read by safetensors, which holds no code and bounds its header; its size
+is bounded here; it must carry our mark and the network's name; and its tensors must be exactly the network's, in
+name and shape, before one of them is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from vossegment.errors import WeightsError
+
+FORMAT = "1"
+_MOST_BYTES = 2 << 30
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A checked file: ``name`` without suffix, its network, and what its header tells besides."""
+
+    path: Path
+    network: str
+    sha256: str
+    about: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+
+def save_weights(network: nn.Module, path: Path, *, name: str, about: Mapping[str, Any]) -> None:
+    """Writes ``network`` in float16 (counters excepted) as ``name``'s weights, by rename."""
+    tensors = {
+        key: (value.half() if value.dtype.is_floating_point else value).contiguous()
+        for key, value in network.state_dict().items()
+        if not key.endswith("num_batches_tracked")
+    }
+    beside = path.with_name(path.name + ".part")
+    save_file(tensors, beside, {"vossegment": FORMAT, "network": name, "about": json.dumps(about, sort_keys=True)})
+    beside.replace(path)
+
+
+def load_weights(network: nn.Module, path: Path, *, name: str) -> WeightsFile:
+    """Fills ``network`` from ``path``. Raises WeightsError, naming the file, unless it is ``name``'s, whole."""
+    header, tensors = _read(path)
+    if header.get("vossegment") != FORMAT:
+        raise WeightsError(f"{path}: not a weights file of vossegment; convert it first, or train one")
+    if header.get("network") != name:
+        raise WeightsError(f"{path}: weights of '{header.get('network')}', not of '{name}'; choose that --model")
+    own = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}
+    wrong = sorted(own.keys() ^ tensors.keys())
+    wrong += [k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape]
+    if wrong:
+        raise WeightsError(f"{path}: {len(wrong)} tensors do not fit '{name}': {', '.join(wrong[:10])}")
+    network.load_state_dict({k: v.to(own[k].dtype) for k, v in tensors.items()}, strict=False)
+    try:
+        about = json.loads(header.get("about", "{}"))
+    except ValueError:
+        raise WeightsError(f"{path}: its header is damaged; download it again") from None
+    return WeightsFile(path, name, hashlib.sha256(path.read_bytes()).hexdigest(), about)
+
+
+def _read(path: Path) -> tuple[Mapping[str, str], dict[str, Tensor]]:
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file")
+    if path.stat().st_size > _MOST_BYTES:
+        raise WeightsError(f"{path}: over {_MOST_BYTES >> 30} GiB, larger than any network here")
+    try:
+        with safe_open(path, "pt") as file:
+            header = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, RuntimeError, ValueError) as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{path}: not a readable safetensors file, or a truncated one ({why})") from None
+    if not all(torch.isfinite(t).all() for t in tensors.values() if t.dtype.is_floating_point):
+        raise WeightsError(f"{path}: holds numbers that are not finite")
+    return header, tensors
+
+
+def shipped_folder() -> Path:
+    """Where the weights that come with the project lie: inside an installed wheel, or in the checkout."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "shipped_weights"
+    return inside if inside.is_dir() else package.parent / "weights"
