@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vossegment.errors import InputError, WeightsError, one_of
 from vossegment.networks.e3sn import E3SN
 from vossegment.networks.mobilenet import MobileNetV2
 from vossegment.networks.resnet import resnet18, resnet50
 from vossegment.runtime.prepare import choose_device, choose_precision, prepare
-from vossegment.tracking.siamese import BoxFrom, SiameseSettings, SiameseTracker
+from vossegment.tracking.siamese import BoxFrom, SiameseSettings, SiameseState, SiameseTracker
+from vossegment.tracking.types import Prompts, Result
 from vossegment.weights.load import WeightsFile, load_weights, shipped_folder
 
 # [ours] Chosen on held-out training sequences; the command is in the model card.
@@ -39,9 +40,7 @@ MODELS: dict[str, Model] = {
         "e3sn_mobilenet_v2",
         _E3SN_SETTINGS,
     ),
-    "e3sn_resnet18": Model(
-        "E3SN on ResNet-18", lambda: E3SN(trunk=resnet18(), neck=256), None, _E3SN_SETTINGS
-    ),
+    "e3sn_resnet18": Model("E3SN on ResNet-18", lambda: E3SN(trunk=resnet18(), neck=256), None, _E3SN_SETTINGS),
     "e3sn_resnet50": Model(
         "E3SN on ResNet-50, as the paper", lambda: E3SN(trunk=resnet50(), neck=256), None, _E3SN_SETTINGS
     ),
@@ -58,12 +57,24 @@ def model(name: str) -> Model:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A tracker ready to run, and where it came from."""
+    """A tracker ready to run (it follows ``tracking.types.Tracker``), and where it came from."""
 
     tracker: SiameseTracker
     name: str
     weights: WeightsFile
     precision: str
+
+    @property
+    def device(self) -> torch.device:
+        return self.tracker.device
+
+    def start(self, frame: Tensor, prompts: Prompts) -> SiameseState:
+        """See ``SiameseTracker.start``."""
+        return self.tracker.start(frame, prompts)
+
+    def step(self, state: SiameseState, frame: Tensor) -> tuple[SiameseState, Result]:
+        """See ``SiameseTracker.step``."""
+        return self.tracker.step(state, frame)
 
     def describe(self) -> dict[str, Any]:
         """The ``model`` entry of ``track.json``."""

@@ -18,6 +18,8 @@ from vossegment.tracking.prompts import BoxPrompt, check
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from vossegment.tracking.siamese import BoxFrom
+
 NAME = "track"
 EPILOG = options.examples(
     "vossegment track dog.mp4 --box 380,110,420,510",
@@ -63,7 +65,7 @@ def to_xywh(numbers: list[float], form: str, scale: tuple[float, float]) -> tupl
 
 
 def command(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A video file, a folder of images, or a glob.")],
+    source: Annotated[str, typer.Argument(help="A video file, a folder of images, or a glob.")],
     box: Annotated[
         list[str] | None,
         typer.Option(
@@ -79,9 +81,9 @@ def command(
         str, typer.Option("--save", metavar="LIST", help="Comma list of masks, overlay, json, jsonl.")
     ] = "masks,overlay,json",
     box_from: Annotated[
-        str | None,
-        typer.Option("--box-from", help="What the next search window follows: branch or mask (default: the model's)."),
-    ] = None,
+        str,
+        typer.Option("--box-from", help="What the next search window follows: branch, mask, or the model's choice."),
+    ] = "model",
     model: options.ModelName = "e3sn",
     weights: options.Weights = None,
     device: options.Device = "auto",
@@ -100,14 +102,15 @@ def command(
     began = time.monotonic()
     if box_format not in _FORMATS:
         raise InputError(one_of("box format", box_format, _FORMATS))
-    if box_from not in (None, "branch", "mask"):
-        raise InputError(one_of("box source", str(box_from), ("branch", "mask")))
+    if box_from not in ("model", "branch", "mask"):
+        raise InputError(one_of("box source", box_from, ("model", "branch", "mask")))
+    origin: BoxFrom | None = None if box_from == "model" else "branch" if box_from == "branch" else "mask"
     from vossegment.media.open import open_source
-    from vossegment.model_names import check_name
-    from vossegment.writers.registry import check_output, names_of
+    from vossegment.models import load
+    from vossegment.pipeline import run_info, track_to_files
+    from vossegment.writers.registry import check_output, open_writers
 
-    check_name(model)
-    writers = names_of(save)
+    names = tuple(name.strip() for name in save.split(",") if name.strip())
     with open_source(source) as opened:
         scale = (float(opened.width), float(opened.height)) if relative else (1.0, 1.0)
         given = []
@@ -117,26 +120,21 @@ def command(
             given.append(BoxPrompt(number, to_xywh(numbers, box_format, scale), start))
         prompts, warnings = check(given, opened.width, opened.height, opened.frames)
         folder = out if out is not None else Path(f"{opened.name}_vos")
-        check_output(folder, writers, overwrite)
-
-        from vossegment.models import load
-        from vossegment.session import run_track
-
-        loaded = load(
-            model, weights=weights, device=device, precision=precision, threads=threads, box_from=box_from  # type: ignore[arg-type]
-        )
+        check_output(folder, names, overwrite)
+        loaded = load(model, weights=weights, device=device, precision=precision, threads=threads, box_from=origin)
+        writers = open_writers(names, folder, run_info(opened, loaded.describe(), prompts))
         for warning in warnings:
             print(f"vossegment: warning: {warning}", file=sys.stderr)
+        start_up = time.monotonic() - began
         with Meter(opened.name, opened.frames, "frames", quiet=quiet) as meter:
-            if device == "auto" and verbose:
-                meter.say(f"device: {loaded.device}")
-            done = run_track(opened, loaded, prompts, folder, writers, on_frame=meter.advance, ready_after=began)
+            if device == "auto":
+                meter.say(f"device: {loaded.device} ({loaded.precision})")
+            done = track_to_files(opened, loaded, prompts, writers, meter.advance)
     for warning in done.warnings:
         print(f"vossegment: warning: {warning}", file=sys.stderr)
     if quiet:
-        for path in done.outputs:
-            print(path)
+        print(*done.outputs, sep="\n")
     else:
-        print(done.summary(), file=sys.stderr)
+        print(done.summary(start_up), file=sys.stderr)
     if done.interrupted:
         raise KeyboardInterrupt

@@ -82,9 +82,7 @@ def _sequence(root: Path, annotations: Path, pictures: Path, year: int, images: 
     else:
         image_paths = tuple(pictures / f"{stem}.jpg" for stem in stems)
     if stems[0] not in masks:
-        raise _incomplete(
-            root, annotations / f"{stems[0]}.png", "the mask of the first frame is missing", year
-        )
+        raise _incomplete(root, annotations / f"{stems[0]}.png", "the mask of the first frame is missing", year)
     # A hidden truth has the first mask alone; anything between that and every frame is a broken copy.
     if len(masks) > 1:
         for stem in stems:

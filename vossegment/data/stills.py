@@ -1,7 +1,7 @@
 """Still images with masks: ``images/`` and ``masks/`` side by side, binary or one id an instance.
 
-    ROOT/images/NAME.jpg     any picture format
-    ROOT/masks/NAME.png      0 background, else the instance's id
+ROOT/images/NAME.jpg     any picture format
+ROOT/masks/NAME.png      0 background, else the instance's id
 """
 
 from __future__ import annotations

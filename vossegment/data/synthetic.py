@@ -228,9 +228,7 @@ def _draw_pad(rng: np.random.Generator, layer: Image, x: float, y: float, radius
     edge = 1 + 0.015 * np.sin(5 * angle + turn) + 0.01 * np.sin(11 * angle)
     notch = (around - 0.16 * np.sqrt(r)) * np.maximum(r, 0.02) * radius
     alpha = np.clip((edge - r) * radius + 0.5, 0, 1) * np.clip(notch + 0.5, 0, 1)
-    vein = np.exp(-((np.sin(7 * (around - 0.16)) * r * radius / (0.012 * radius + 0.6) / 4) ** 2)) * (
-        r < 0.95
-    )
+    vein = np.exp(-((np.sin(7 * (around - 0.16)) * r * radius / (0.012 * radius + 0.6) / 4) ** 2)) * (r < 0.95)
     lit = 1 + 0.16 * ((px - x) * SUN[0] + (py - y) * SUN[1]) / radius
     tone = (0.80 + 0.10 * noise + 0.16 * vein + 0.14 * np.clip(1 - r / 0.2, 0, 1)) * lit
     rim = np.clip((r - 0.93) * 14, 0, 1)[..., None]

@@ -151,9 +151,7 @@ def swim(fish: Koi, pose: Pose) -> tuple[Floats, tuple[int, int]]:
     # The spine is a table over the length: cheaper than a sine a pixel. Its steps are far below a pixel.
     s = np.linspace(-0.2, 1.2, 4096)
     tail = np.clip(s, 0, None)
-    spine = (
-        0.085 * (0.12 + tail**1.4) * np.sin(2 * np.pi * (0.85 * s - pose.beat)) + pose.bend * (s - 0.4) ** 2
-    )
+    spine = 0.085 * (0.12 + tail**1.4) * np.sin(2 * np.pi * (0.85 * s - pose.beat)) + pose.bend * (s - 0.4) ** 2
     table = spine.astype(np.float32)
     across = across - table[np.clip((0.7 - along) * (4095 / 1.4), 0, 4095).astype(np.int32)]
     n = fish.skin.shape[0]

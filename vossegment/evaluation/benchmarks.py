@@ -201,9 +201,7 @@ def score_sequence(sequence: Sequence, labels: Iterable[LabelMap], benchmark: Be
             if index in counted:
                 yield index, f"{sequence.name}, frame {index}", label_map
         if index + 1 != len(sequence):
-            raise DataError(
-                f"{sequence.name}: {index + 1} label maps, wanted one for each of {len(sequence)} frames"
-            )
+            raise DataError(f"{sequence.name}: {index + 1} label maps, wanted one for each of {len(sequence)} frames")
 
     return _measure(sequence, named(), benchmark)
 
@@ -221,9 +219,7 @@ def _measure(
         if predicted.shape != truth.shape:
             raise DataError(f"{source}: {_size(predicted)} pixels, wanted the truth's {_size(truth)}")
         if benchmark.strict and (highest := int(predicted.max())) > max(ids):
-            raise DataError(
-                f"{source}: holds object {highest}, but {sequence.name} has objects 1 to {max(ids)}"
-            )
+            raise DataError(f"{source}: holds object {highest}, but {sequence.name} has objects 1 to {max(ids)}")
         for number in ids:
             true_mask, mask = benchmark.mask(truth, number), benchmark.mask(predicted, number)
             region[number].append(region_similarity(true_mask, mask))

@@ -64,6 +64,14 @@ def report_json(report: Report) -> dict[str, Any]:
     }
 
 
+def check_folder(folder: Path, overwrite: bool) -> None:
+    """Raises OutputError where ``folder`` is a file, or holds a report that may not be replaced."""
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: a file; choose a folder with --out")
+    if (folder / "report.json").exists() and not overwrite:
+        raise OutputError(f"{folder}: holds a report already; use --overwrite or choose another --out")
+
+
 def write_report(report: Report, folder: Path, split: str) -> tuple[Path, ...]:
     """Writes report.json and the two CSV files, named after ``split``, and gives their paths.
 
@@ -130,9 +138,7 @@ def _summary(part: Scores | SequenceScores) -> dict[str, Any]:
 
 
 def _sequence(part: SequenceScores) -> dict[str, Any]:
-    objects = {
-        str(item.id): {"J": _measured(item.region), "F": _measured(item.contour)} for item in part.objects
-    }
+    objects = {str(item.id): {"J": _measured(item.region), "F": _measured(item.contour)} for item in part.objects}
     return {"J": _fields(part.region), "F": _fields(part.contour), "objects": objects}
 
 

@@ -75,9 +75,7 @@ def evaluate(
     return Evaluation(Scores(benchmark, tuple(scored)), frames, seconds)
 
 
-def score_baselines(
-    sequences: ListOf[Sequence], benchmark: Benchmark, *, jobs: int | None = None
-) -> dict[str, Scores]:
+def score_baselines(sequences: ListOf[Sequence], benchmark: Benchmark, *, jobs: int | None = None) -> dict[str, Scores]:
     """Scores of the first box and the first mask held still, by name.
 
     ``jobs`` processes share the sequences, one a core by default.

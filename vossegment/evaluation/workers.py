@@ -17,9 +17,7 @@ from vossegment.errors import VossegmentError
 Answer = TypeVar("Answer")
 
 
-def in_order(
-    work: Callable[..., Answer], tasks: ListOf[tuple[Any, ...]], jobs: int | None
-) -> Iterator[Answer]:
+def in_order(work: Callable[..., Answer], tasks: ListOf[tuple[Any, ...]], jobs: int | None) -> Iterator[Answer]:
     """Yields ``work(*task)`` for each task; ``jobs`` None is one a core, and 1 starts no process.
 
     The first error in the order of the tasks is raised, the rest is dropped. As with every pool of new

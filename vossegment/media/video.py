@@ -17,8 +17,9 @@ from vossegment.media.orientation import Orientation, of_frame
 from vossegment.media.source import Source
 from vossegment.tracking.types import Frame, Image
 
-# PyAV keeps libav silent unless av.logging.set_level is called. It must stay uncalled here: with any level set,
-# a decoder thread that logs needs the interpreter's lock while the thread freeing the decoder holds it: a deadlock.
+# PyAV keeps libav silent unless av.logging.set_level is called, which must not happen here: with any level
+# set, a decoder's thread that logs waits for the interpreter's lock while the thread that frees the decoder
+# holds it and waits for the other.
 
 _DECODE_ERRORS = (FFmpegError, OSError, ValueError)
 

@@ -14,7 +14,13 @@ from torch import Tensor, nn
 from vossegment.networks.trunk import Maps, Trunk
 
 # Expansion, channels, repeats, stride, dilation of the first and of the further blocks.
-_GROUPS = ((1, 16, 1, 1, 1, 1), (6, 24, 2, 2, 1, 1), (6, 32, 3, 2, 1, 1), (6, 64, 4, 1, 1, 2), (6, 96, 3, 1, 2, 2))
+_GROUPS = (
+    (1, 16, 1, 1, 1, 1),
+    (6, 24, 2, 2, 1, 1),
+    (6, 32, 3, 2, 1, 1),
+    (6, 64, 4, 1, 1, 2),
+    (6, 96, 3, 1, 2, 2),
+)
 _LEVELS = (1, 3, 6, 13)  # bottlenecks after which c1, c2, c3, c4 are taken
 
 
@@ -55,7 +61,7 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x if self.expand is None else F.relu6(self.expand(x))
+        y: Tensor = x if self.expand is None else F.relu6(self.expand(x))
         y = self.project(F.relu6(self.depthwise(y)))
         return x + y if self.residual else y
 

@@ -35,17 +35,15 @@ class _Shortcut(nn.Sequential):
     """Convolution and batch norm of the shortcut, 1x1 or 3x3."""
 
     def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int) -> None:
-        conv = (
-            _conv3(inputs, outputs, stride, 1)
-            if kernel == 3
-            else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
-        )
+        conv = _conv3(inputs, outputs, stride, 1) if kernel == 3 else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
         super().__init__(conv, nn.BatchNorm2d(outputs))
         self.kernel, self.stride = kernel, stride
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = super().forward(x if self.kernel == 3 else _odd_cells(x, self.stride))
-        return out
+        x = x if self.kernel == 3 else _odd_cells(x, self.stride)
+        for layer in self:
+            x = layer(x)
+        return x
 
 
 class Bottleneck(nn.Module):
@@ -64,9 +62,7 @@ class Bottleneck(nn.Module):
         self.bn2 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, width * 4, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(width * 4)
-        self.downsample = (
-            _Shortcut(inputs, width * 4, kernel=shortcut, stride=stride) if inputs != width * 4 else None
-        )
+        self.downsample = _Shortcut(inputs, width * 4, kernel=shortcut, stride=stride) if inputs != width * 4 else None
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.bn1(self.conv1(_odd_cells(x, self.stride_on_1x1))))
@@ -90,9 +86,7 @@ class BasicBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = _conv3(width, width, 1, dilation)
         self.bn2 = nn.BatchNorm2d(width)
-        self.downsample = (
-            _Shortcut(inputs, width, kernel=shortcut, stride=stride) if inputs != width else None
-        )
+        self.downsample = _Shortcut(inputs, width, kernel=shortcut, stride=stride) if inputs != width else None
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.bn1(self.conv1(x)))

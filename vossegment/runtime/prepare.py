@@ -21,7 +21,9 @@ def choose_device(name: str) -> torch.device:
     if kind not in ("cpu", "cuda", "mps") or (number and not number.isdigit()):
         raise InputError(f"unknown device '{name}'; known: auto, cpu, cuda, cuda:N, mps")
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
-        raise InputError(f"device '{name}' is not there: torch sees {torch.cuda.device_count()} CUDA devices; try --device cpu")
+        raise InputError(
+            f"device '{name}' is not there: torch sees {torch.cuda.device_count()} CUDA devices; try --device cpu"
+        )
     if kind == "mps" and not torch.backends.mps.is_available():
         raise InputError("device 'mps' is not there; try --device cpu")
     return torch.device(name)
@@ -65,4 +67,4 @@ def prepare(network: nn.Module, device: torch.device, precision: torch.dtype) ->
     network.eval().requires_grad_(False)
     fold(network)
     network.to(device=device, dtype=precision)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return network.to(memory_format=torch.channels_last)

@@ -85,13 +85,23 @@ def paste(masks: Tensor, windows: Tensor, height: int, width: int) -> Tensor:
 
 
 def crop_array(
-    picture: npt.NDArray[np.uint8], window: FloatArray, size: int, *, border: int = cv2.BORDER_CONSTANT, fill: Any = 0
+    picture: npt.NDArray[np.uint8],
+    window: FloatArray,
+    size: int,
+    *,
+    border: int = cv2.BORDER_CONSTANT,
+    fill: Any = 0,
 ) -> npt.NDArray[np.uint8]:
     """``crop`` of one array ``(H, W)`` or ``(H, W, 3)`` by OpenCV, for data loading (equal to 1 grey level)."""
     # OpenCV counts from pixel centres: move the edges' coordinates by half a pixel on both sides.
     matrix = window.copy()
     matrix[:, 2] += 0.5 * (window[:, 0] + window[:, 1]) - 0.5
     warped = cv2.warpAffine(
-        picture, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border, borderValue=fill
+        picture,
+        matrix,
+        (size, size),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=border,
+        borderValue=fill,
     )
     return warped.astype(np.uint8, copy=False)

@@ -18,14 +18,11 @@ def regions(windows: Tensor, size: int, height: int, width: int) -> list[tuple[i
     points = (windows @ corners.T).cpu()  # (N, 2, 4)
     low, high = points.amin(2).floor().int().tolist(), points.amax(2).ceil().int().tolist()
     return [
-        (max(y0, 0), min(y1, height), max(x0, 0), min(x1, width))
-        for (x0, y0), (x1, y1) in zip(low, high, strict=True)
+        (max(y0, 0), min(y1, height), max(x0, 0), min(x1, width)) for (x0, y0), (x1, y1) in zip(low, high, strict=True)
     ]
 
 
-def label_map(
-    result: Result, ids: Sequence[int], height: int, width: int, *, threshold: float = 0.5
-) -> LabelMap:
+def label_map(result: Result, ids: Sequence[int], height: int, width: int, *, threshold: float = 0.5) -> LabelMap:
     """``(height, width)`` uint8: where masks overlap, the likelier object; 0 where none passes ``threshold``.
 
     Each mask is pasted only into the part of the frame that its window covers.

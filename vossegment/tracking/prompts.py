@@ -37,10 +37,14 @@ def clipped(prompt: BoxPrompt, width: int, height: int) -> tuple[BoxPrompt, str 
     if inside == prompt.box:
         return prompt, None
     cut = ",".join(f"{v:g}" for v in inside)
-    return BoxPrompt(prompt.id, inside, prompt.frame), f"box {said}: partly outside the frame of {width}x{height}, clipped to {cut}"
+    return BoxPrompt(
+        prompt.id, inside, prompt.frame
+    ), f"box {said}: partly outside the frame of {width}x{height}, clipped to {cut}"
 
 
-def check(prompts: Sequence[BoxPrompt], width: int, height: int, frames: int | None) -> tuple[list[BoxPrompt], list[str]]:
+def check(
+    prompts: Sequence[BoxPrompt], width: int, height: int, frames: int | None
+) -> tuple[list[BoxPrompt], list[str]]:
     """All prompts, clipped, and the warnings. Raises InputError for none, bad ones, or what cannot begin."""
     if not prompts:
         raise InputError("nothing to follow: give a box, --box X,Y,W,H (top-left corner and size in pixels)")
@@ -52,7 +56,9 @@ def check(prompts: Sequence[BoxPrompt], width: int, height: int, frames: int | N
         if (prompt.id, prompt.frame) in seen:
             raise InputError(f"object {prompt.id} has two boxes in frame {prompt.frame}; give one")
         if prompt.frame < 0 or (frames is not None and prompt.frame >= frames):
-            raise InputError(f"object {prompt.id} begins in frame {prompt.frame}, but there are {frames} (0 to {(frames or 1) - 1})")
+            raise InputError(
+                f"object {prompt.id} begins in frame {prompt.frame}, but there are {frames} (0 to {(frames or 1) - 1})"
+            )
         seen.add((prompt.id, prompt.frame))
         inside, warning = clipped(prompt, width, height)
         found.append(inside)

@@ -166,9 +166,7 @@ class SiameseTracker:
         total = change(side(w, h) / side(w0, h0)) * change((w0 / h0) / (w / h))
         return torch.exp(-self.settings.penalty * (total - 1))
 
-    def _box_of_mask(
-        self, masks: Tensor, windows: Tensor, centres: Tensor, sizes: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _box_of_mask(self, masks: Tensor, windows: Tensor, centres: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
         """Min-max boxes of the masks in frame pixels; where a mask is empty, what was given."""
         inside = masks > self.settings.mask_threshold
         ends = []
@@ -185,9 +183,7 @@ class SiameseTracker:
         rate = self.settings.rate
         return torch.where(seen, middle, centres), torch.where(seen, torch.lerp(sizes, extent, rate), sizes)
 
-    def _next(
-        self, state: SiameseState, frame: Tensor, centres: Tensor, sizes: Tensor, lost: Tensor
-    ) -> SiameseState:
+    def _next(self, state: SiameseState, frame: Tensor, centres: Tensor, sizes: Tensor, lost: Tensor) -> SiameseState:
         height, width = frame.shape[:2]
         limits = torch.tensor([width, height], dtype=torch.float32, device=self.device)
         centres = torch.where(lost[:, None], state.centres, centres.clamp(min=0).minimum(limits))

@@ -16,7 +16,8 @@ def colour(image: Image, rng: Generator, strength: float = 0.25) -> Image:
     grey = x.mean(2, keepdims=True)
     x = grey + (x - grey) * (1 + rng.uniform(-strength, strength) * 1.5)
     x *= 1 + rng.uniform(-0.08, 0.08, 3).astype(np.float32)
-    return np.clip(x, 0, 255).astype(np.uint8)
+    out: Image = np.clip(x, 0, 255).astype(np.uint8)
+    return out
 
 
 def grey(image: Image) -> Image:

@@ -9,7 +9,6 @@ Shot coordinates are pixels of the backdrop at its own scale; maps are ``(2, 3)`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -88,8 +87,7 @@ class Shot:
 def _lay(image: Image, mask: Mask, cutout: Cutout, window: FloatArray, size: int) -> tuple[Image, Mask]:
     view = compose(cutout.place, window)
     alpha = crop_array(cutout.subject.mask, view, size)
-    x, y, w, h = cv2.boundingRect(alpha)
-    if not w:
+    if not alpha.any():
         return image, mask
     alpha = cv2.GaussianBlur(alpha, (0, 0), cutout.feather).astype(np.uint8)
     picture = crop_array(cutout.subject.image, view, size)
@@ -124,7 +122,7 @@ class ClipMaker:
     def __init__(self, library: Library, mix: Mix) -> None:
         self.library = library
         self.mix = mix
-        self._all: Sequence[Track] = [*library.stills, *library.videos]
+        self._all: tuple[Track, ...] = (*library.stills, *library.videos)
         kinds = np.array([mix.video * bool(library.videos), mix.still * bool(library.stills), mix.composed])
         self._shares = kinds / kinds.sum()
 
@@ -189,7 +187,7 @@ class ClipMaker:
         """Any object; video gets its share though it has fewer tracks."""
         videos = self.library.videos
         tracks = videos if videos and rng.random() < 0.35 else self._all
-        track = tracks[rng.integers(len(tracks))]
+        track = tracks[int(rng.integers(len(tracks)))]
         return track.subject(int(rng.integers(len(track))))
 
     def _extra(self, rng: Generator, box: EdgeBox, target: Subject) -> tuple[Cutout, bool]:
@@ -205,9 +203,7 @@ class ClipMaker:
         return Cutout(subject, invert(place)), bool(rng.random() < self.mix.occluder)
 
     @staticmethod
-    def _motion(
-        rng: Generator, box: EdgeBox, shift: float, growth: float = 0.25, degrees: float = 10
-    ) -> FloatArray:
+    def _motion(rng: Generator, box: EdgeBox, shift: float, growth: float = 0.25, degrees: float = 10) -> FloatArray:
         """A random move of what is at ``box``: shift in box sides, scale exp(+-growth), turn."""
         x, y = _middle(box)
         side = np.sqrt((box[2] - box[0]) * (box[3] - box[1]))
@@ -229,9 +225,7 @@ def _moved(cutout: Cutout, motion: FloatArray, before: EdgeBox, after: EdgeBox) 
 
 def _moved_box(subject: Subject, motion: FloatArray) -> EdgeBox:
     """Tight box of the subject's mask after an affine motion, from its outline."""
-    contours, _ = cv2.findContours(
-        (subject.mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-    )
+    contours, _ = cv2.findContours((subject.mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     points = np.concatenate(list(contours)).reshape(-1, 2).astype(np.float64) + 0.5
     moved = points @ motion[:, :2].T + motion[:, 2]
     half = 0.5 * np.sqrt(abs(np.linalg.det(motion[:, :2])))  # contours run through pixel centres

@@ -51,7 +51,7 @@ def rate_factor(recipe: Recipe, step: int) -> float:
     done = (step - recipe.warm_up) / max(1, recipe.steps - recipe.warm_up)
     last = recipe.final_rate / recipe.rate
     if recipe.decay == "log":
-        return last**done
+        return float(last**done)
     return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * done))
 
 
@@ -76,7 +76,14 @@ def losses(network: E3SN, batch: Mapping[str, Tensor], recipe: Recipe, device: t
         + recipe.loss_mask * mask.logistic
         + recipe.loss_dice * mask.dice
     )
-    return {"total": total, "score": score, "box": box, "mask": mask.logistic, "dice": mask.dice, "iou": mask.iou}
+    return {
+        "total": total,
+        "score": score,
+        "box": box,
+        "mask": mask.logistic,
+        "dice": mask.dice,
+        "iou": mask.iou,
+    }
 
 
 def _images(batch: Tensor, device: torch.device) -> Tensor:
@@ -172,7 +179,7 @@ class Trainer:
         parts = losses(self.network, batch, self.recipe, self.device)
         if total_finite(parts["total"]):  # a bad step is left out, as SiamMask does [o]
             self.optimiser.zero_grad(set_to_none=True)
-            parts["total"].backward()
+            parts["total"].backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
             self.optimiser.step()
             self._follow()

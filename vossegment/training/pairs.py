@@ -92,13 +92,11 @@ class PairDataset(Dataset[dict[str, Tensor]]):
             return None
         template, search = self._colours(template, search, rng)
         box = None if negative else tight_box(mask)
-        centred = None if box is None else (
-            (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[2] - box[0], box[3] - box[1]
+        centred = (
+            None if box is None else ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[2] - box[0], box[3] - box[1])
         )
         anchors = anchor_targets(centred, rng)
-        cells, signs = sample_cells(
-            anchors.overlaps, rng, positives=s.positives, negatives=s.negatives, near=s.near
-        )
+        cells, signs = sample_cells(anchors.overlaps, rng, positives=s.positives, negatives=s.negatives, near=s.near)
         if negative:
             signs = np.full_like(signs, -1)
         windows = mask_windows(mask, cells)
@@ -134,4 +132,3 @@ class PairDataset(Dataset[dict[str, Tensor]]):
 def _shown(mask: Mask, share: float) -> bool:
     """Whether the target covers at least ``share`` of the crop."""
     return float((mask > 127).mean()) >= share
-

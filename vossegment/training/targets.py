@@ -58,7 +58,8 @@ def _some(indices: npt.NDArray[np.int64], most: int, rng: Generator) -> npt.NDAr
 def sampling_matrix(overlaps: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
     """``(25, 25)``: +1 where the best of a cell's anchors overlaps over .6, -1 under .3, else 0 (E3SN 3.3)."""
     best = overlaps.max(0)
-    return (best > POSITIVE).astype(np.int8) - (best < NEGATIVE).astype(np.int8)
+    matrix: npt.NDArray[np.int8] = np.greater(best, POSITIVE).astype(np.int8) - np.less(best, NEGATIVE).astype(np.int8)
+    return matrix
 
 
 def sample_cells(
@@ -92,6 +93,8 @@ def mask_windows(mask: Mask, cells: Cells) -> npt.NDArray[np.uint8]:
     padding = -FIRST
     padded = np.full((mask.shape[0] + 2 * padding, mask.shape[1] + 2 * padding), UNKNOWN, np.uint8)
     padded[padding:-padding, padding:-padding] = mask > 127
-    return np.stack(
-        [padded[r * STRIDE : r * STRIDE + WINDOW, c * STRIDE : c * STRIDE + WINDOW] for r, c in cells]
-    ) if len(cells) else np.zeros((0, WINDOW, WINDOW), np.uint8)
+    return (
+        np.stack([padded[r * STRIDE : r * STRIDE + WINDOW, c * STRIDE : c * STRIDE + WINDOW] for r, c in cells])
+        if len(cells)
+        else np.zeros((0, WINDOW, WINDOW), np.uint8)
+    )

@@ -92,8 +92,10 @@ def _resnet(tensors: Mapping[str, Tensor], trunk: Trunk) -> dict[str, Tensor]:
             field = key.rsplit(".", 1)[1]
             conv = re.sub(r"bn(\d)\.\w+$", r"conv\1", re.sub(r"downsample\.1\.\w+$", "downsample.0", key))
             neutral = {"running_mean": torch.zeros_like(own), "running_var": torch.full_like(own, 1 - _EPS)}
-            state[key] = neutral[field] if field in neutral else (
-                tensors[f"{conv}.bias"].float() if field == "bias" else torch.ones_like(own)
+            state[key] = (
+                neutral[field]
+                if field in neutral
+                else (tensors[f"{conv}.bias"].float() if field == "bias" else torch.ones_like(own))
             )
             if f"{conv}.bias" not in tensors:
                 raise KeyError(key)

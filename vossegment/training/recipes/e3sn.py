@@ -87,8 +87,15 @@ E3SN_SMALL = Recipe(
     loss_dice=2.0,
     mix=Mix(video=0.42, still=0.13, composed=0.45),
     pairs=PairSettings(
-        grey=0.08, blur=0.15, turn=6.0, negative_pairs=0.08, template_shift=6, template_scale=0.1,
-        positives=3, near=1, negatives=0,
+        grey=0.08,
+        blur=0.15,
+        turn=6.0,
+        negative_pairs=0.08,
+        template_shift=6,
+        template_scale=0.1,
+        positives=3,
+        near=1,
+        negatives=0,
     ),
 )
 

@@ -1,0 +1,86 @@
+"""``vossegment train``: run a recipe."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vossegment.cli import options
+from vossegment.cli.progress import Meter
+from vossegment.errors import InputError, one_of
+
+if TYPE_CHECKING:
+    from vossegment.training.engine import Progress
+
+NAME = "train"
+EPILOG = options.examples(
+    "vossegment train e3sn_small --data davis=DAVIS --data stills=STILLS --minutes 60",
+    "vossegment train e3sn_small --data davis=DAVIS --data stills=STILLS --resume",
+)
+
+
+def command(
+    recipe: Annotated[str, typer.Argument(help="e3sn (the paper's) or e3sn_small (two CPU cores).")],
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", metavar="SET=DIR", help="davis=DIR or stills=DIR; may stand several times."),
+    ] = None,
+    holdout: Annotated[
+        str, typer.Option("--holdout", metavar="LIST", help="Sequences not trained on but scored at the end.")
+    ] = "",
+    trunk: Annotated[
+        Path | None,
+        typer.Option("--trunk", metavar="FILE", help="ImageNet weights (safetensors); default: torchvision's."),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", min=0.0, help="Stop after this long; --resume goes on.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's checkpoint.")] = False,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that make samples.")] = 1,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    out: options.Out = None,
+    seed: options.Seed = 0,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Train a model by a recipe, in bfloat16 where it pays.
+
+    Writes checkpoint.pt, log.jsonl and weights.safetensors into DIR, by default runs/RECIPE.
+    """
+    from vossegment.training.recipes.e3sn import RECIPES
+
+    if recipe not in RECIPES:
+        raise InputError(one_of("recipe", recipe, RECIPES))
+    import torch
+
+    from vossegment.runtime.prepare import choose_device
+    from vossegment.training.run import Settings, check_out, train
+    from vossegment.training.sets import load_sets
+
+    chosen = RECIPES[recipe]
+    folder = out or Path("runs") / recipe
+    check_out(folder, resume)
+    sets = load_sets(data or [], tuple(name.strip() for name in holdout.split(",") if name.strip()))
+    settings = Settings(folder, trunk, choose_device(device), seed, minutes, workers, resume)
+    if threads:
+        torch.set_num_threads(threads)
+    meter = Meter(recipe, chosen.steps, "steps", quiet=quiet)
+
+    def show(progress: Progress) -> None:
+        parts = " ".join(f"{k} {v:.3f}" for k, v in progress.losses.items())
+        meter.advance(progress.step - meter.done, f"{progress.pairs_per_second:.1f} pairs/s {parts}")
+
+    outcome = train(chosen, sets, settings, on_progress=show, say=meter.say, running=meter)
+    if not quiet:
+        for name, value in outcome.held_out.items():
+            print(f"held out: {name} J {100 * value:.1f}", file=sys.stderr)
+        if outcome.held_out:
+            mean = sum(outcome.held_out.values()) / len(outcome.held_out)
+            print(f"held out: mean J {100 * mean:.1f} over {len(outcome.held_out)} sequences", file=sys.stderr)
+        if not outcome.finished:
+            print(f"stopped at step {outcome.step} of {chosen.steps}; --resume goes on", file=sys.stderr)
+    print(outcome.weights)

@@ -1,0 +1,134 @@
+"""A training run from data to a weights file: what ``vossegment train`` does."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from vossegment import __version__
+from vossegment.errors import OutputError
+from vossegment.evaluation.benchmarks import find_benchmark, score_sequence
+from vossegment.models import model
+from vossegment.networks.e3sn import E3SN
+from vossegment.pipeline import segment
+from vossegment.runtime.prepare import choose_precision, prepare
+from vossegment.tracking.siamese import SiameseTracker
+from vossegment.training.clips import ClipMaker
+from vossegment.training.engine import Progress, Trainer
+from vossegment.training.library import Library
+from vossegment.training.pairs import PairDataset
+from vossegment.training.recipes.e3sn import Recipe
+from vossegment.training.sets import TrainingData
+from vossegment.weights.imagenet import load_imagenet
+from vossegment.weights.load import save_weights
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run depends on besides recipe and data."""
+
+    out: Path
+    trunk: Path | None
+    device: torch.device
+    seed: int = 0
+    minutes: float | None = None
+    workers: int = 1
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``finished``: the recipe's last step is done. ``held_out`` J by sequence; ``weights`` the file written."""
+
+    finished: bool
+    step: int
+    held_out: Mapping[str, float]
+    weights: Path
+
+
+def check_out(out: Path, resume: bool) -> None:
+    """Raises OutputError unless ``out`` can take this run: new, or a checkpoint there and ``resume``."""
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out}: a file, wanted a folder for the run")
+    there = (out / "checkpoint.pt").is_file()
+    if there and not resume:
+        raise OutputError(f"{out}: holds a run already; give --resume to go on with it, or another --out")
+    if resume and not there:
+        raise OutputError(f"{out}: no checkpoint.pt to resume from")
+
+
+def held_out_scores(network: E3SN, recipe: Recipe, data: TrainingData, device: torch.device) -> dict[str, float]:
+    """J mean (DAVIS-2016 rule) of each held-out sequence, started from the first box."""
+    precision = choose_precision("auto", device)
+    prepared: Any = prepare(copy.deepcopy(network), device, precision)
+    tracker = SiameseTracker(prepared, model(recipe.model).settings, device=device)
+    rule = find_benchmark("davis2016")
+    return {s.name: score_sequence(s, segment(s, tracker), rule).region.mean for s in data.held_out}
+
+
+def train(
+    recipe: Recipe,
+    data: TrainingData,
+    settings: Settings,
+    *,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+    running: AbstractContextManager[object] | None = None,
+) -> Outcome:
+    """Trains, writing ``checkpoint.pt`` (resumable), ``log.jsonl`` and ``weights.safetensors`` into ``settings.out``.
+
+    Raises OutputError, DataError and WeightsError as its parts do.
+    """
+    check_out(settings.out, settings.resume)
+    torch.manual_seed(settings.seed)
+    network = cast(E3SN, model(recipe.model).build())
+    origin = load_imagenet(network.trunk, settings.trunk)
+    trainer = Trainer(network, recipe, device=settings.device, seed=settings.seed)
+    checkpoint = settings.out / "checkpoint.pt"
+    if settings.resume:
+        trainer.resume(checkpoint)
+    library = Library.load(data.sequences)
+    say(
+        f"{recipe.name}: {len(library.videos)} objects in video, {len(library.stills)} in stills, held out "
+        f"{len(data.held_out)}; trunk from {origin}; steps {trainer.step} to {recipe.steps} of {recipe.batch} pairs"
+    )
+    say(json.dumps(asdict(recipe)))
+    pairs = PairDataset(
+        ClipMaker(library, recipe.mix), recipe.pairs, pairs=recipe.steps * recipe.batch, seed=settings.seed
+    )
+    settings.out.mkdir(parents=True, exist_ok=True)
+    with (settings.out / "log.jsonl").open("a", encoding="utf-8") as log:
+
+        def record(progress: Progress) -> None:
+            log.write(json.dumps(asdict(progress)) + "\n")
+            log.flush()
+            on_progress(progress)
+
+        with running or nullcontext():
+            finished = trainer.run(
+                pairs,
+                minutes=settings.minutes,
+                workers=settings.workers,
+                on_progress=record,
+                on_checkpoint=lambda: trainer.save(checkpoint),
+            )
+    scores = held_out_scores(trainer.average, recipe, data, settings.device)
+    weights = settings.out / "weights.safetensors"
+    about = {
+        "recipe": asdict(recipe),
+        "seed": settings.seed,
+        "steps": trainer.step,
+        "hours": round(trainer.seconds / 3600, 2),
+        "trunk": origin,
+        "held_out": scores,
+        "program": f"vossegment {__version__}",
+    }
+    save_weights(trainer.average, weights, name=recipe.model, about=about)
+    return Outcome(finished, trainer.step, scores, weights)

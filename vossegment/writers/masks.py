@@ -1,0 +1,35 @@
+"""Label maps as indexed PNGs, ``masks/00000.png`` and on: pixel = object id, the DAVIS palette."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image as PillowImage
+
+from vossegment.tracking.types import TrackedFrame
+from vossegment.writers.palette import PALETTE
+from vossegment.writers.types import Outputs
+from vossegment.writers.whole import make_folder, written_whole
+
+_PALETTE_BYTES = PALETTE.tobytes()
+
+
+class MaskWriter(Outputs):
+    """One PNG a frame, each whole as soon as it stands there under its name."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def write(self, frame: TrackedFrame) -> None:
+        if not self.outputs:
+            make_folder(self._folder)
+            self.outputs.append(self._folder)
+        picture = PillowImage.fromarray(frame.labels)
+        picture.putpalette(_PALETTE_BYTES)
+        with written_whole(self._folder / f"{frame.index:05d}.png") as part:
+            # Level 1 takes a third of the default's time for twice the bytes of almost nothing.
+            picture.save(part, format="PNG", compress_level=1)
+
+    def close(self, complete: bool) -> None:
+        """Nothing is left open between frames."""
