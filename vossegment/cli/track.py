@@ -26,6 +26,7 @@ EPILOG = options.examples(
     "vossegment track frames/ --box 10,20,80,60 --box 3=200,40,50,90@1.5s --save masks,json --out result",
 )
 _FORMATS = ("xywh", "xyxy", "cxcywh")
+_BOX_FROM: dict[str, BoxFrom] = {"branch": "branch", "mask": "mask", "both": "both"}
 
 
 def parse_box(text: str, position: int) -> tuple[int, list[float], str]:
@@ -82,8 +83,8 @@ def command(
     ] = "masks,overlay,json",
     box_from: Annotated[
         str,
-        typer.Option("--box-from", help="What the next search window follows: branch, mask, or the model's choice."),
-    ] = "model",
+        typer.Option("--box-from", help="What the next search window follows: branch, mask, or both."),
+    ] = "both",
     model: options.ModelName = "e3sn",
     weights: options.Weights = None,
     device: options.Device = "auto",
@@ -102,9 +103,9 @@ def command(
     began = time.monotonic()
     if box_format not in _FORMATS:
         raise InputError(one_of("box format", box_format, _FORMATS))
-    if box_from not in ("model", "branch", "mask"):
-        raise InputError(one_of("box source", box_from, ("model", "branch", "mask")))
-    origin: BoxFrom | None = None if box_from == "model" else "branch" if box_from == "branch" else "mask"
+    origin = _BOX_FROM.get(box_from)
+    if origin is None:
+        raise InputError(one_of("box source", box_from, _BOX_FROM))
     from vossegment.media.open import open_source
     from vossegment.models import load
     from vossegment.pipeline import run_info, track_to_files

@@ -21,7 +21,7 @@ TEMPLATE, SEARCH = 127, 255
 MASK_FIRST = -32
 """Where the first cell's 127-pixel mask begins in the search crop."""
 
-BoxFrom = Literal["branch", "mask"]
+BoxFrom = Literal["branch", "mask", "both"]
 
 
 class SiameseNetwork(Protocol):
@@ -44,8 +44,9 @@ class SiameseSettings:
     """Share of the cosine window in the ranking."""
     rate: float = 1.0
     """How quickly the box's size follows; its place follows at once."""
-    box_from: BoxFrom = "branch"
-    """What the next search window follows: the box branch, or the mask's Min-max box."""
+    box_from: BoxFrom = "both"
+    """What the next search window follows: the box branch, the mask's Min-max box, or the box round both [ours]:
+    a mask cut by an occluder keeps the branch's extent, a branch that sticks to a part the mask's."""
     mask_threshold: float = 0.5
     """[E3SN 4.1]"""
     lost_below: float = 0.0
@@ -141,8 +142,8 @@ class SiameseTracker:
         follow = penalty.flatten(1).gather(1, best[:, None])[:, 0] * score * s.rate
         centres = windows[:, :, 2] + box[:, :2] / zoom[:, None]
         sizes = torch.lerp(state.sizes, box[:, 2:] / zoom[:, None], follow[:, None].clamp(max=1))
-        if s.box_from == "mask":
-            centres, sizes = self._box_of_mask(masks, mask_windows, centres, sizes)
+        if s.box_from != "branch":
+            centres, sizes = self._with_mask(masks, mask_windows, centres, sizes)
         lost = score < s.lost_below
         after = self._next(state, frame, centres, sizes, lost)
         corner = after.centres - after.sizes / 2
@@ -166,8 +167,9 @@ class SiameseTracker:
         total = change(side(w, h) / side(w0, h0)) * change((w0 / h0) / (w / h))
         return torch.exp(-self.settings.penalty * (total - 1))
 
-    def _box_of_mask(self, masks: Tensor, windows: Tensor, centres: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
-        """Min-max boxes of the masks in frame pixels; where a mask is empty, what was given."""
+    def _with_mask(self, masks: Tensor, windows: Tensor, centres: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
+        """Centres and sizes from the masks' Min-max boxes, or round these and the branch's; an empty mask changes
+        nothing."""
         inside = masks > self.settings.mask_threshold
         ends = []
         for axis in (1, 2):  # over rows: columns' extent; over columns: rows' extent
@@ -177,11 +179,12 @@ class SiameseTracker:
             ends.append((first.float(), last.float()))
         (x0, x1), (y0, y1) = ends
         scale = torch.stack([windows[:, 0, 0], windows[:, 1, 1]], 1)
-        middle = torch.stack([x0 + x1, y0 + y1], 1) / 2 * scale + windows[:, :, 2]
-        extent = torch.stack([x1 - x0, y1 - y0], 1) * scale
+        low = torch.stack([x0, y0], 1) * scale + windows[:, :, 2]
+        high = torch.stack([x1, y1], 1) * scale + windows[:, :, 2]
+        if self.settings.box_from == "both":
+            low, high = torch.minimum(low, centres - sizes / 2), torch.maximum(high, centres + sizes / 2)
         seen = inside.flatten(1).any(1)[:, None]
-        rate = self.settings.rate
-        return torch.where(seen, middle, centres), torch.where(seen, torch.lerp(sizes, extent, rate), sizes)
+        return torch.where(seen, (low + high) / 2, centres), torch.where(seen, high - low, sizes)
 
     def _next(self, state: SiameseState, frame: Tensor, centres: Tensor, sizes: Tensor, lost: Tensor) -> SiameseState:
         height, width = frame.shape[:2]

@@ -26,6 +26,13 @@ def grey(image: Image) -> Image:
     return np.repeat(luma[..., None], 3, 2).astype(np.uint8)
 
 
+def soften(image: Image, share: float) -> Image:
+    """The picture as if enlarged from ``share`` of its size: a small object's crop has few true pixels."""
+    side = max(8, round(image.shape[0] * share))
+    small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, image.shape[1::-1], interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+
+
 def motion_blur(image: Image, rng: Generator) -> Image:
     """A smear of 3 to 9 pixels in a random direction."""
     length = int(rng.integers(3, 10))

@@ -31,6 +31,8 @@ class PairSettings:
     search_scale: float = 0.18
     grey: float = 0.25
     blur: float = 0.18
+    soft: float = 0.0
+    """Share of pairs shown as small objects are: enlarged from a quarter to seven tenths of the size [ours]."""
     colour: float = 0.25  # [ours]
     turn: float = 0.0
     """Degrees by which crops are turned, at most."""
@@ -124,6 +126,9 @@ class PairDataset(Dataset[dict[str, Tensor]]):
             template, search = augment.colour(template, rng, s.colour), augment.colour(search, rng, s.colour)
         if rng.random() < s.grey:
             template, search = augment.grey(template), augment.grey(search)
+        if rng.random() < s.soft:
+            share = rng.uniform(0.25, 0.7)
+            template, search = augment.soften(template, share), augment.soften(search, share)
         if rng.random() < s.blur:
             search = augment.motion_blur(search, rng)
         return template, search

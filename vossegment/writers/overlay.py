@@ -103,6 +103,7 @@ class OverlayWriter(Outputs):
         context.color_primaries, context.color_trc = _BT709, _BT709
         self._stream = stream
         self._sound = SoundCopy.open(self._run.source_path, self._container, self._start, self.warnings)
+        self._container.start_encoding()  # what the disk or the encoder refuses is known now, not at the end
 
     def _finish(self) -> None:
         packets = self._stream.encode(None)
