@@ -65,6 +65,14 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except ImportError as error:
+        failure, exit_code = error, 1
+        message = f"{error}; install vossegment again with its dependencies"
+        if "libGL" in str(error) or "libgthread" in str(error):
+            message = (
+                "OpenCV needs libGL and GLib, which this machine lacks: apt-get install libgl1 libglib2.0-0 "
+                "(or pip install opencv-python-headless in place of opencv-python)"
+            )
     except OSError as error:
         # What can be foreseen is told where it is known; the rest is most often a full disk.
         failure, message, exit_code = error, str(error), OutputError.exit_code

@@ -16,6 +16,7 @@ from rich.text import Text
 from vossegment.errors import OutputError
 from vossegment.evaluation.benchmarks import Measured, Scores, SequenceScores
 from vossegment.evaluation.measures import Statistics
+from vossegment.writers.whole import make_folder, written_whole
 
 SCHEMA = 1
 
@@ -83,14 +84,10 @@ def write_report(report: Report, folder: Path, split: str) -> tuple[Path, ...]:
         f"global_results-{split}.csv": global_csv(report.scores),
         f"per-sequence_results-{split}.csv": sequence_csv(report.scores),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            part = folder / f"{name}.part"
+    make_folder(folder)
+    for name, text in files.items():
+        with written_whole(folder / name) as part:
             part.write_text(text, encoding="utf-8", newline="\n")
-            part.replace(folder / name)
-    except OSError as error:
-        raise OutputError(f"{folder}: the report cannot be written ({error})") from None
     return tuple(folder / name for name in files)
 
 

@@ -9,10 +9,7 @@ from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image as PillowImage
-
 from vossegment.data.sequence import Sequence
-from vossegment.errors import OutputError
 from vossegment.evaluation.baselines import BASELINES
 from vossegment.evaluation.benchmarks import (
     Benchmark,
@@ -25,6 +22,8 @@ from vossegment.evaluation.benchmarks import (
     score_sequence,
 )
 from vossegment.tracking.types import LabelMap
+from vossegment.writers.masks import write_labels
+from vossegment.writers.whole import make_folder
 
 
 @dataclass(frozen=True)
@@ -85,26 +84,6 @@ def score_baselines(sequences: ListOf[Sequence], benchmark: Benchmark, *, jobs: 
 
 
 def _save(sequence: Sequence, labels: ListOf[LabelMap], folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for index, label_map in enumerate(labels):
-            _write_label_png(folder / f"{frame_name(sequence, index)}.png", label_map)
-    except OSError as error:
-        raise OutputError(f"{folder}: the masks cannot be written ({error})") from None
-
-
-def _write_label_png(path: Path, labels: LabelMap) -> None:
-    picture = PillowImage.fromarray(labels)
-    picture.putpalette(_palette())
-    part = path.with_suffix(".part")
-    picture.save(part, format="PNG")
-    part.replace(path)
-
-
-def _palette() -> bytes:
-    """The colours of PASCAL VOC, which DAVIS uses: bits of the label spread over red, green and blue."""
-    return bytes(
-        sum((label >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(3))
-        for label in range(256)
-        for channel in range(3)
-    )
+    make_folder(folder)
+    for index, label_map in enumerate(labels):
+        write_labels(folder / f"{frame_name(sequence, index)}.png", label_map)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from importlib.metadata import PackageNotFoundError, version
+from io import FileIO
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from vossegment.tracking.types import Box, ObjectRecord, TrackedFrame
 from vossegment.writers.types import Outputs, RunInfo
@@ -58,16 +61,26 @@ class JsonLinesWriter(Outputs):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
-        self._file: TextIO | None = None
+        self._file: FileIO | None = None
+        self._size = 0
 
     def write(self, frame: TrackedFrame) -> None:
         with disk_errors(self._path):
             if self._file is None:
                 make_folder(self._path.parent)
-                self._file = self._path.open("w", encoding="utf-8", newline="\n")
+                self._file = self._path.open("wb", buffering=0)
                 self.outputs.append(self._path)
-            self._file.write(frame_line(frame) + "\n")
-            self._file.flush()
+            line = (frame_line(frame) + "\n").encode()
+            self._append(self._file, line)
+
+    def _append(self, file: FileIO, line: bytes) -> None:
+        try:
+            if file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            file.truncate(self._size)  # no half line: every line that stands there can be read
+            raise
+        self._size += len(line)
 
     def close(self, complete: bool) -> None:
         if self._file is not None:
