@@ -22,9 +22,7 @@ LABELS[3:5, 4:8] = 4
 LABELS[5] = 255
 
 
-def write_sequence(
-    root: Path, name: str, frames: int = 3, resolution: str = "480p", masks: int | None = None
-) -> None:
+def write_sequence(root: Path, name: str, frames: int = 3, resolution: str = "480p", masks: int | None = None) -> None:
     images, annotations = (root / kind / resolution / name for kind in ("JPEGImages", "Annotations"))
     images.mkdir(parents=True)
     annotations.mkdir(parents=True)
@@ -172,9 +170,7 @@ def test_names_stay_inside(tmp_path: Path, name: str) -> None:
     assert f"val.txt: line 2: '{name}' does not name a sequence" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "line", ["../00000.jpg x.png", "00000.jpg x.png", "/JPEGImages/480p/../00000.jpg x.png"]
-)
+@pytest.mark.parametrize("line", ["../00000.jpg x.png", "00000.jpg x.png", "/JPEGImages/480p/../00000.jpg x.png"])
 def test_paths_stay_inside(tmp_path: Path, line: str) -> None:
     """Nor can a list of paths."""
     write_sequence(tmp_path, "ant")

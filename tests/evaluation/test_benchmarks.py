@@ -53,9 +53,7 @@ def array_sequence(name: str, maps: list[LabelMap]) -> ArraySequence:
     return ArraySequence(name, images, tuple(maps), {1: 0})
 
 
-def squares(
-    root: Path, names: tuple[str, ...] = ("b", "a"), frames: int = 5
-) -> tuple[list[FileSequence], Path]:
+def squares(root: Path, names: tuple[str, ...] = ("b", "a"), frames: int = 5) -> tuple[list[FileSequence], Path]:
     """Sequences with a square that stands still, and results in which it moves a pixel a frame."""
     sequences = []
     for name in names:
@@ -170,9 +168,7 @@ def test_results_bear_the_names_of_the_frames(tmp_path: Path) -> None:
         score([renamed], tmp_path / "results", ONE, jobs=1)
     for index in reversed(range(5)):
         (results / "a" / f"{index:05d}.png").rename(results / "a" / f"{index + 7:05d}.png")
-    assert score([renamed], results, ONE, jobs=1).region.mean == pytest.approx(
-        (12 / 20 + 8 / 24 + 4 / 28) / 3
-    )
+    assert score([renamed], results, ONE, jobs=1).region.mean == pytest.approx((12 / 20 + 8 / 24 + 4 / 28) / 3)
 
 
 def test_memory_and_folder_agree(tmp_path: Path) -> None:
@@ -332,12 +328,8 @@ def test_too_few_frames() -> None:
 def test_hidden_truth(tmp_path: Path) -> None:
     """A test set cannot be scored here, and that is said before anything runs."""
     sequences, results = squares(tmp_path, ("a",))
-    hidden = FileSequence(
-        "a", sequences[0].image_paths, (sequences[0].label_paths[0], None, None, None, None)
-    )
-    with pytest.raises(
-        DataError, match="a: no truth for frame 1; a hidden truth can only be scored by its server"
-    ):
+    hidden = FileSequence("a", sequences[0].image_paths, (sequences[0].label_paths[0], None, None, None, None))
+    with pytest.raises(DataError, match="a: no truth for frame 1; a hidden truth can only be scored by its server"):
         score([hidden], results, ONE)
     in_memory = ArraySequence("m", (np.zeros((20, 30, 3), np.uint8),) * 3, (square(8), None, None))
     with pytest.raises(DataError, match="m: no truth for frame 1"):

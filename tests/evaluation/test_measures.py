@@ -227,9 +227,7 @@ def test_statistics_of_nothing() -> None:
 
 def test_mean_statistics() -> None:
     """Field by field."""
-    assert mean_statistics([Statistics(0.5, 1.0, -0.5), Statistics(1.0, 0.0, 0.0)]) == Statistics(
-        0.75, 0.5, -0.25
-    )
+    assert mean_statistics([Statistics(0.5, 1.0, -0.5), Statistics(1.0, 0.0, 0.0)]) == Statistics(0.75, 0.5, -0.25)
 
 
 @needs_reference
@@ -254,9 +252,7 @@ def test_statistics_of_published_frames() -> None:
         for measure in "JF":
             found = statistics(measures[measure])
             all_of[measure].append(found)
-            expected = [
-                single["sequences"][name][f"{measure}_{field}"] for field in ("mean", "recall", "decay")
-            ]
+            expected = [single["sequences"][name][f"{measure}_{field}"] for field in ("mean", "recall", "decay")]
             # Frames are rounded to 6 decimals, the statistics to 5.
             assert [found.mean, found.recall, found.decay] == pytest.approx(expected, abs=1e-5, rel=0)
     for measure in "JF":

@@ -40,9 +40,7 @@ SCORES = Scores(
         SequenceScores("[red]cat", (ObjectScores(1, measured(1 / 3, 1 / 3), measured(0.625, 0.625)),)),
     ),
 )
-STILL = Scores(
-    BENCHMARKS["davis2017"], (SequenceScores("dog", (ObjectScores(1, measured(0.25), measured(0.125)),)),)
-)
+STILL = Scores(BENCHMARKS["davis2017"], (SequenceScores("dog", (ObjectScores(1, measured(0.25), measured(0.125)),)),))
 
 
 def test_json() -> None:
@@ -140,7 +138,7 @@ def test_files(tmp_path: Path) -> None:
 def test_files_where_none_can_be(tmp_path: Path) -> None:
     """A file in the folder's place."""
     (tmp_path / "taken").write_text("")
-    with pytest.raises(OutputError, match="taken: the report cannot be written"):
+    with pytest.raises(OutputError, match="cannot be written"):
         write_report(Report(SCORES), tmp_path / "taken", "val")
 
 
@@ -148,11 +146,7 @@ def test_table() -> None:
     """Percent with one decimal: sequences, the whole, the baselines."""
     text = io.StringIO()
     Console(file=text, width=120).print(scores_table(Report(SCORES, baselines={"static_box": STILL})))
-    rows = [
-        [cell.strip() for cell in line.split("│")[1:-1]]
-        for line in text.getvalue().splitlines()
-        if "│" in line
-    ]
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.getvalue().splitlines() if "│" in line]
     assert rows == [
         ["dog", "56.2", "43.8", "50.0", "12.5", "68.8", "50.0", "12.5"],
         ["[red]cat", "47.9", "33.3", "0.0", "0.0", "62.5", "100.0", "0.0"],

@@ -46,9 +46,7 @@ def test_evaluate() -> None:
         time.sleep(0.05)
         return exact(sequence)
 
-    found = evaluate(
-        [moving("b"), moving("a", 4)], slow, ONE, on_sequence=lambda part: seen.append(part.name)
-    )
+    found = evaluate([moving("b"), moving("a", 4)], slow, ONE, on_sequence=lambda part: seen.append(part.name))
     assert seen == [part.name for part in found.scores.sequences] == ["b", "a"]
     assert found.scores.region.mean == found.scores.contour.mean == 1.0
     assert found.frames == 9

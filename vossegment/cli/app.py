@@ -6,7 +6,6 @@ import os
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from vossegment.cli import demo, evaluate, info, track, train
@@ -54,14 +53,9 @@ def run(arguments: list[str]) -> int:
     except VossegmentError as error:
         failure: Exception = error
         message, exit_code = str(error), error.exit_code
-    except click.exceptions.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         _tell("interrupted")
         return INTERRUPTED
-    except KeyboardInterrupt:
-        _tell("interrupted")
-        return INTERRUPTED
-    except click.ClickException as error:
-        failure, message, exit_code = error, error.format_message(), 2
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -77,8 +71,15 @@ def run(arguments: list[str]) -> int:
         # What can be foreseen is told where it is known; the rest is most often a full disk.
         failure, message, exit_code = error, str(error), OutputError.exit_code
     except Exception as error:
-        failure, exit_code = error, 1
-        message = f"a defect: {type(error).__name__}: {error} (run again with --verbose, and please report it)"
+        failure = error
+        # A wrong call, as typer tells it; its class lies elsewhere in each version, with click or without.
+        usage = getattr(error, "format_message", None)
+        exit_code = 2 if usage else 1
+        message = (
+            usage()
+            if usage
+            else f"a defect: {type(error).__name__}: {error} (run again with --verbose, and please report it)"
+        )
     if verbose:
         import traceback
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -95,6 +96,8 @@ class VideoSource(Source):
         promised = self.frames
         # An edit list hides frames that the header counts: fewer frames alone are no damage.
         short = self.duration is not None and end < 0.98 * self.duration - 0.1
+        if promised is None and short and self.duration is not None and self.rate is not None:
+            promised = round(self.duration * self.rate)  # Matroska counts seconds, not frames
         missing = promised is not None and tally.packets < promised
         if not tally.damaged and not (missing and short):
             return
@@ -228,4 +231,8 @@ def _decoded(stream: Any, packet: Any, tally: _Tally) -> list[Any]:
 def _duration(container: Any, stream: Any) -> float | None:
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
+    # Matroska tells each stream's own length in a tag; the container's may be that of a longer sound.
+    tag = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if tag:
+        return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
     return container.duration / 1_000_000 if container.duration else None  # libav counts it in microseconds

@@ -1,0 +1,146 @@
+"""The other commands, each run once for real on small things."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from vossegment.cli.app import run
+from vossegment.data.synthetic import synthetic_clip
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = run([str(a) for a in arguments])
+    output = capsys.readouterr()
+    return code, output.out, output.err
+
+
+@pytest.fixture(scope="module")
+def davis(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DAVIS folder of one made sequence."""
+    root = tmp_path_factory.mktemp("davis")
+    clip = synthetic_clip(frames=6, height=240, width=420)
+    for folder in ("JPEGImages/480p/pond", "Annotations/480p/pond", "ImageSets/2016"):
+        (root / folder).mkdir(parents=True)
+    for name in ("train", "val"):
+        (root / f"ImageSets/2016/{name}.txt").write_text("pond\n")
+    for i in range(len(clip)):
+        cv2.imwrite(str(root / f"JPEGImages/480p/pond/{i:05d}.jpg"), clip.image(i)[..., ::-1])
+        PillowImage.fromarray(clip.labels(i)).save(root / f"Annotations/480p/pond/{i:05d}.png")
+    return root
+
+
+def test_eval_runs_a_model_and_scores_its_masks(
+    davis: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The saved masks, scored alone, give the same numbers; the baselines stand beside them."""
+    code, out, _ = said(capsys, "eval", "davis2016", "--data", davis, "--out", tmp_path / "a", "--save-masks")
+    assert code == 0
+    assert all(word in out for word in ("pond", "static_box", "static_mask"))
+    ran = json.loads((tmp_path / "a/report.json").read_text())
+    masks = tmp_path / "a/masks"
+    code, _, _ = said(
+        capsys, "eval", "davis2016", "--data", davis, "--results", masks, "--out", tmp_path / "b", "--threads", 1
+    )
+    assert code == 0
+    scored = json.loads((tmp_path / "b/report.json").read_text())
+    assert scored["global"] == ran["global"]
+    assert ran["model"]["name"] == "e3sn"
+    assert scored["model"] is None
+    assert ran["speed"]["end_to_end_fps"] > 0
+    assert ran["global"]["J"]["mean"] > 0.5
+
+
+def test_eval_refuses_what_is_missing(davis: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Unknown benchmark 2, missing data 3, a report in the way 5."""
+    assert said(capsys, "eval", "davis1999", "--data", davis)[0] == 2
+    code, _, err = said(capsys, "eval", "davis2016", "--data", tmp_path, "--out", tmp_path / "o")
+    assert code == 3
+    assert "JPEGImages" in err
+    (tmp_path / "o").mkdir()
+    (tmp_path / "o/report.json").write_text("{}")
+    assert said(capsys, "eval", "davis2016", "--data", davis, "--out", tmp_path / "o")[0] == 5
+
+
+def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clip, masks, overlay and records, and a score worth showing."""
+    from vossegment import demo
+
+    monkeypatch.setattr(demo, "synthetic_clip", lambda seed: synthetic_clip(12, 180, 320, seed))
+    code, out, err = said(capsys, "demo", "--out", tmp_path / "d")
+    assert code == 0
+    assert sorted(p.name for p in (tmp_path / "d").iterdir()) == ["clip.mp4", "masks", "overlay.mp4", "track.json"]
+    assert float(out.split()[1].rstrip(",")) > 50
+    assert "frames/s" in err
+    assert said(capsys, "demo", "--out", tmp_path / "d")[0] == 5
+
+
+def test_info(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names every model, where the weights lie, and the terms."""
+    code, out, _ = said(capsys, "info")
+    assert code == 0
+    assert "e3sn_mobilenet_v2.safetensors" in out
+    assert "non-commercial" in out
+    code, out, _ = said(capsys, "info", "--json")
+    assert Path(json.loads(out)["models"]["e3sn"]["weights"]).is_file()
+
+
+def test_train_stops_resumes_and_gives_weights_that_run(
+    davis: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From nothing to a weights file that `track` takes; a second call needs --resume."""
+    from dataclasses import replace
+
+    from vossegment.training import run as training
+    from vossegment.training.recipes import e3sn
+
+    small = replace(e3sn.E3SN_SMALL, steps=3, batch=2, warm_up=1)
+    monkeypatch.setitem(e3sn.RECIPES, "e3sn_small", small)
+    monkeypatch.setattr(training, "load_imagenet", lambda trunk, source: "nowhere")
+    out = tmp_path / "run"
+    stills = tmp_path / "stills"
+    for folder in ("images", "masks"):
+        (stills / folder).mkdir(parents=True)
+    clip = synthetic_clip(frames=1, height=120, width=200, seed=3)
+    cv2.imwrite(str(stills / "images/a.jpg"), clip.image(0)[..., ::-1])
+    cv2.imwrite(str(stills / "masks/a.png"), np.asarray(clip.labels(0)))
+    arguments = ["train", "e3sn_small", "--data", f"davis={davis}", "--data", f"stills={stills}", "--out", out]
+    code, _, err = said(capsys, *arguments, "--minutes", 0, "--workers", 0)
+    assert code == 0
+    assert "--resume" in err
+    assert said(capsys, *arguments)[0] == 5
+    code, printed, _ = said(capsys, *arguments, "--resume", "--workers", 0, "--quiet")
+    assert code == 0
+    weights = Path(printed.strip())
+    frames = davis / "JPEGImages/480p/pond"
+    code, _, _ = said(
+        capsys, "track", frames, "--box", "60,40,60,40", "--weights", weights, "--save", "json", "--out", tmp_path / "t"
+    )
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["nonesuch"], 2),
+        (["e3sn_small"], 2),
+        (["e3sn_small", "--data", "davis"], 2),
+        (["e3sn_small", "--data", "moon=."], 2),
+        (["e3sn_small", "--data", "stills=/nonesuch"], 3),
+    ],
+)
+def test_train_refuses(
+    arguments: list[str], code: int, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line, the right exit code, nothing written."""
+    monkeypatch.chdir(tmp_path)
+    found, _, err = said(capsys, "train", *arguments)
+    assert found == code
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())

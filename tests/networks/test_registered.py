@@ -1,0 +1,119 @@
+"""What every registered model must do: new ones are tested by being in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from vossegment.models import MODELS
+from vossegment.networks.e3sn import E3SN, Response, Template
+
+CELLS = torch.tensor([[0, 12, 12], [1, 0, 24], [1, 3, 7]])
+every_model = pytest.mark.parametrize("name", MODELS)
+
+
+def crops(n: int) -> tuple[Tensor, Tensor]:
+    return torch.rand(n, 3, 127, 127) * 255, torch.rand(n, 3, 255, 255) * 255
+
+
+def check_shapes(response: Response, masks: Tensor, n: int) -> None:
+    assert response.scores.shape == (n, 2, 5, 25, 25)
+    assert response.boxes.shape == (n, 4, 5, 25, 25)
+    assert response.summed.shape[0] == n
+    assert response.summed.shape[2:] == (25, 25)
+    assert masks.shape == (len(CELLS), 127, 127)
+    for answer in (response.scores, response.boxes, masks):
+        assert torch.isfinite(answer).all()
+        assert answer.std() > 0
+
+
+def check_learns(network: E3SN) -> None:
+    """Forward and backward on two pairs: shapes, no NaN, and a gradient for every trainable parameter."""
+    network.train()
+    template, search = crops(2)
+    response = network.search(network.template(template), search)
+    masks = network.masks(response, CELLS)
+    check_shapes(response, masks, 2)
+    loss = sum((x * torch.randn_like(x)).mean() for x in (response.scores, response.boxes, masks))
+    assert isinstance(loss, Tensor)
+    loss.backward()
+    without = [k for k, p in network.named_parameters() if p.requires_grad and p.grad is None]
+    assert without == []
+    broken = [k for k, p in network.named_parameters() if p.grad is not None and not torch.isfinite(p.grad).all()]
+    assert broken == []
+
+
+@every_model
+def test_forward_and_backward(name: str) -> None:
+    """Shapes, no NaN, and every trainable parameter gets a gradient."""
+    check_learns(MODELS[name].build())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("aggregate", [True, False])
+@pytest.mark.parametrize("head_on_sum", [True, False])
+def test_options(tiny_e3sn: Callable[..., E3SN], aggregate: bool, head_on_sum: bool) -> None:
+    """The ablations are whole networks too: nothing in them is left without a use."""
+    check_learns(tiny_e3sn(aggregate=aggregate, head_on_sum=head_on_sum))
+
+
+@every_model
+def test_a_batch_is_its_items(name: str) -> None:
+    """Two pairs at once give what each gives alone: items never see each other."""
+    network: E3SN = MODELS[name].build().eval()  # type: ignore[assignment]
+    template, search = crops(2)
+
+    def answer(items: slice, cells: Tensor) -> tuple[Tensor, ...]:
+        response = network.search(network.template(template[items]), search[items])
+        return response.scores, response.boxes, response.summed, network.masks(response, cells)
+
+    with torch.no_grad():
+        together = answer(slice(0, 2), CELLS[:2])
+        alone = [answer(slice(i, i + 1), torch.tensor([[0, *CELLS[i, 1:].tolist()]])) for i in (0, 1)]
+    for whole, *parts in zip(together, *alone, strict=True):
+        torch.testing.assert_close(whole, torch.cat(parts), rtol=1e-3, atol=1e-4)
+
+
+@every_model
+def test_no_state_is_kept(name: str) -> None:
+    """A network holds weights only: another template in between changes nothing (eval), and no buffer moves."""
+    network: E3SN = MODELS[name].build().eval()  # type: ignore[assignment]
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    (one, other), (search, _) = (torch.rand(2, 1, 3, 127, 127) * 255, torch.rand(2, 1, 3, 255, 255) * 255)
+    with torch.no_grad():
+        first = network.template(one)
+        network.template(other)
+        again = network.template(one)
+        network.search(first, search)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
+
+
+def test_template_sizes(tiny_e3sn: Callable[..., E3SN]) -> None:
+    """The middle of the template's maps is kept: 15 cells of level 2, 7 of levels 3 and 4."""
+    with torch.no_grad():
+        template: Template = tiny_e3sn().eval().template(crops(2)[0])
+    assert [tuple(t.shape) for t in template] == [(2, 8, 15, 15), (2, 8, 7, 7), (2, 8, 7, 7)]
+
+
+def test_sum_of_levels(tiny_e3sn: Callable[..., E3SN]) -> None:
+    """M_sum is the weighted sum after all levels are brought to 49x49 with corners aligned (Eq. 5), at even cells."""
+    from torch.nn.functional import interpolate
+
+    from vossegment.networks.correlation import correlate
+
+    network = tiny_e3sn().eval().double()
+    with torch.no_grad():
+        network.level_weights.copy_(torch.tensor([0.2, 0.3, 0.9]))
+        template, search = (c.double() for c in crops(2))
+        z = network.template(template)
+        x = network.trunk(search)
+        m2, m3, m4 = (
+            correlate(zi, adjust(xi)) / zi.shape[2]
+            for zi, adjust, xi in zip(z, network.adjust_x, (x.c2, x.c3, x.c4), strict=True)
+        )
+        large = [interpolate(m, size=(49, 49), mode="bilinear", align_corners=True) for m in (m3, m4)]
+        whole = 0.2 * m2 + 0.3 * large[0] + 0.9 * large[1]
+        torch.testing.assert_close(network.search(z, search).summed, whole[:, :, ::2, ::2])

@@ -1,0 +1,179 @@
+"""Windows: crop and paste, each other's inverse, in torch and in OpenCV."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from vossegment.tracking.geometry import (
+    context_side,
+    crop,
+    crop_array,
+    inner_windows,
+    inverse,
+    paste,
+    square_windows,
+)
+
+
+def smooth(height: int, width: int) -> Tensor:
+    """A picture of slow waves, ``(H, W, 3)`` uint8."""
+    y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
+    waves = [torch.sin(x / 19 + k) * torch.cos(y / 23 - k) for k in range(3)]
+    return (torch.stack(waves, 2) * 110 + 128).to(torch.uint8)
+
+
+def turned(centre: tuple[float, float], scale: float, degrees: float, size: int) -> Tensor:
+    """A window of ``size`` pixels, each ``scale`` frame pixels, turned about ``centre``; ``(1, 2, 3)``."""
+    c, s = scale * math.cos(math.radians(degrees)), scale * math.sin(math.radians(degrees))
+    linear = torch.tensor([[c, -s], [s, c]])
+    offset = torch.tensor(centre) - linear @ torch.tensor([size / 2, size / 2])
+    return torch.cat([linear, offset[:, None]], 1)[None]
+
+
+BLACK = torch.zeros(1, 3)
+
+
+@pytest.mark.parametrize(
+    ("size", "side"), [((10.0, 10.0), 20.0), ((30.0, 10.0), math.sqrt(50 * 30)), ((4.0, 96.0), math.sqrt(54 * 146))]
+)
+def test_context_side(size: tuple[float, float], side: float) -> None:
+    """sqrt((w + p)(h + p)) with p = (w + h) / 2."""
+    assert context_side(torch.tensor([size])).tolist() == pytest.approx([side])
+
+
+def test_square_windows() -> None:
+    """A window's corners are the square's corners; none asked for, none given."""
+    assert square_windows(torch.zeros(0, 2), torch.zeros(0), 9).shape == (0, 2, 3)
+    windows = square_windows(torch.tensor([[20.0, 30.0], [0.0, 5.0]]), torch.tensor([10.0, 4.0]), 5)
+    corners = torch.tensor([[0.0, 0, 1], [5, 5, 1]]).T
+    torch.testing.assert_close(windows @ corners, torch.tensor([[[15.0, 25], [25, 35]], [[-2.0, 2], [3, 7]]]))
+
+
+def test_inner_windows() -> None:
+    """A window in a window begins at its corner, turned or not, and keeps the pixel size."""
+    for outer in (turned((40, 30), 1.5, 0, 20), turned((40, 30), 0.7, 33, 20)):
+        inner = inner_windows(outer, torch.tensor([[-3.0, 7.0]]))
+        point = torch.tensor([[2.0], [5.0], [1.0]])
+        torch.testing.assert_close(inner[0] @ point, outer[0] @ (point + torch.tensor([[-3.0], [7.0], [0.0]])))
+
+
+def test_inner_windows_leave_the_outer_alone() -> None:
+    """The given windows are not changed."""
+    outer = turned((40, 30), 1.5, 10, 20)
+    before = outer.clone()
+    inner_windows(outer, torch.tensor([[5.0, 5.0]]))
+    assert torch.equal(outer, before)
+
+
+def test_inverse() -> None:
+    """Window to frame and back is where one began."""
+    windows = torch.cat([turned((5, 6), 1, 0, 8), turned((50, 20), 3.1, 70, 8), turned((-9, 2), 0.2, -120, 8)])
+    points = torch.rand(3, 2, 4) * 30
+    there = windows[:, :, :2] @ points + windows[:, :, 2:]
+    back = inverse(windows)
+    torch.testing.assert_close(back[:, :, :2] @ there + back[:, :, 2:], points, rtol=1e-4, atol=1e-4)
+
+
+def test_crop_of_whole_pixels_is_a_slice() -> None:
+    """A window of the frame's own pixels copies them exactly."""
+    frame = smooth(40, 60)
+    window = square_windows(torch.tensor([[30.0, 20.0]]), torch.tensor([16.0]), 16)
+    expected = frame[12:28, 22:38].permute(2, 0, 1).float()
+    torch.testing.assert_close(crop(frame, window, 16, BLACK)[0], expected, rtol=0, atol=1e-3)
+
+
+def test_half_pixel_centres() -> None:
+    """Halving the size averages 2x2 pixels: nothing drifts by half a pixel."""
+    frame = torch.randint(0, 256, (16, 16, 3), dtype=torch.uint8)
+    window = square_windows(torch.tensor([[8.0, 8.0]]), torch.tensor([16.0]), 8)
+    expected = frame.float().view(8, 2, 8, 2, 3).mean((1, 3)).permute(2, 0, 1)
+    torch.testing.assert_close(crop(frame, window, 8, BLACK)[0], expected, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_outside_is_the_fill(count: int) -> None:
+    """Beyond the frame lies the object's own mean colour, and all of it if the window is wholly outside."""
+    frame = smooth(20, 20)
+    fill = torch.tensor([[10.0, 20, 30], [40, 50, 60]])[:count]
+    centres = torch.tensor([[0.0, 0.0], [900.0, 5.0]])[:count]
+    crops = crop(frame, square_windows(centres, torch.full((count,), 16.0), 16), 16, fill)
+    torch.testing.assert_close(crops[0, :, :8], fill[0, :, None, None].expand(3, 8, 16), rtol=0, atol=1e-3)
+    torch.testing.assert_close(crops[0, :, 8:, 8:], frame[:8, :8].permute(2, 0, 1).float(), rtol=0, atol=1e-3)
+    if count == 2:
+        torch.testing.assert_close(crops[1], fill[1, :, None, None].expand(3, 16, 16), rtol=0, atol=1e-3)
+
+
+def test_many_windows_are_each_window() -> None:
+    """N windows of a frame are N crops of one, inside, across the edge and outside."""
+    frame = smooth(50, 70)
+    windows = torch.cat([turned((30, 20), 1.3, 0, 24), turned((3, 2), 0.8, 25, 24), turned((200, 99), 2, 0, 24)])
+    fill = torch.rand(3, 3) * 255
+    together = crop(frame, windows, 24, fill)
+    alone = torch.cat([crop(frame, windows[i : i + 1], 24, fill[i : i + 1]) for i in range(3)])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=0.01)
+
+
+def test_no_windows() -> None:
+    """No window, no crop, and nothing to paste."""
+    none = torch.zeros(0, 2, 3)
+    assert crop(smooth(9, 9), none, 7, torch.zeros(0, 3)).shape == (0, 3, 7, 7)
+    assert paste(torch.zeros(0, 7, 7), none, 5, 6).shape == (0, 5, 6)
+
+
+@pytest.mark.parametrize(("scale", "degrees"), [(1, 0), (0.8, 0), (0.71, 30), (0.6, -135)])
+def test_round_trip(scale: float, degrees: float) -> None:
+    """Cut out and pasted back, a smooth picture is itself where the window lay, and 0 where not."""
+    frame = smooth(60, 80)
+    window = turned((41.3, 28.6), scale, degrees, 48)
+    channel = crop(frame, window, 48, BLACK)[:, 0]
+    back = paste(channel, window, 60, 80)[0]
+    ones = paste(torch.ones(1, 48, 48), window, 60, 80)[0]
+    inside = ones > 0.999
+    assert 0.6 < float(inside.sum()) / (48 * scale) ** 2 <= 1
+    assert (back - frame[:, :, 0].float())[inside].abs().max() < 3
+    assert back[ones == 0].abs().max() == 0
+
+
+def test_paste_agrees_with_the_maps() -> None:
+    """A pixel of the mask lands where its window says."""
+    mask = torch.zeros(1, 9, 9)
+    mask[0, 6, 2] = 1
+    window = square_windows(torch.tensor([[13.5, 11.5]]), torch.tensor([9.0]), 9)
+    pasted = paste(mask, window, 20, 30)[0]
+    assert (pasted > 0.5).nonzero().tolist() == [[7 + 6, 9 + 2]]
+
+
+@pytest.mark.parametrize(
+    ("centre", "scale", "degrees"),
+    [((30, 25), 1, 0), ((30.3, 24.8), 0.6, 0), ((30.3, 24.8), 1.7, 0), ((2, 60), 0.9, 25), ((31, 22), 0.83, -70)],
+)
+def test_crop_array_is_crop(centre: tuple[float, float], scale: float, degrees: float) -> None:
+    """Data loading's crop by OpenCV is the tracker's to a grey level, turned and over the edge too."""
+    frame = smooth(50, 60)
+    window = turned(centre, scale, degrees, 32)
+    colour = (90, 100, 110)
+    ours = crop(frame, window, 32, torch.tensor([colour], dtype=torch.float32))[0].permute(1, 2, 0)
+    theirs = crop_array(frame.numpy(), window[0].double().numpy(), 32, fill=colour)
+    assert theirs.dtype == np.uint8
+    # OpenCV rounds places to 1/32 pixel: inside next to nothing, at the frame's edge a share of a step of colour.
+    difference = (ours - torch.from_numpy(theirs)).abs()
+    one = torch.full((50, 60, 3), 255, dtype=torch.uint8)
+    inside = crop(one, window, 32, BLACK)[0].permute(1, 2, 0) > 254.9
+    assert inside.any()
+    assert float(difference[inside].max()) <= 1.01
+    assert float(difference.max()) <= 1 + 255 / 16
+
+
+def test_crop_array_of_a_mask() -> None:
+    """A one-channel picture gives a one-channel crop, and the window is not changed."""
+    mask = np.zeros((20, 30), np.uint8)
+    mask[5:10, 7:20] = 255
+    window = np.array([[1.0, 0, 4], [0, 1.0, 3]])
+    before = window.copy()
+    assert (crop_array(mask, window, 12) == mask[3:15, 4:16]).all()
+    assert (window == before).all()
