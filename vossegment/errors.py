@@ -12,6 +12,8 @@ an exit code in one place, ``vossegment.cli.app``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class VossegmentError(Exception):
     """Base of every error raised on purpose by this package."""
@@ -47,7 +49,6 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells count it (128 + SIGINT)."""
 
 
-def one_of(kind: str, name: str, known: object) -> str:
+def one_of(kind: str, name: str, known: Iterable[str]) -> str:
     """Text of the error for an unknown ``name``: what it was and what is known."""
-    names = ", ".join(sorted(str(k) for k in known))  # type: ignore[attr-defined]
-    return f"unknown {kind} '{name}'; known: {names}"
+    return f"unknown {kind} '{name}'; known: {', '.join(sorted(known))}"

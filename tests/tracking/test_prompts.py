@@ -61,7 +61,7 @@ def test_partly_outside(box: Box, inside: Box) -> None:
         (BoxPrompt(0, (1, 2, 5, 5)), "id 0: ids are 1 to 255"),
         (BoxPrompt(256, (1, 2, 5, 5)), "1 to 255"),
         (BoxPrompt(-1, (1, 2, 5, 5)), "1 to 255"),
-        (BoxPrompt(2, (1, 2, 5, 5), 10), "frame 10, but there are 10"),
+        (BoxPrompt(2, (1, 2, 5, 5), 10), "frame 10, but the last of 10 is 9"),
         (BoxPrompt(2, (1, 2, 5, 5), -1), "begins in frame -1"),
     ],
 )

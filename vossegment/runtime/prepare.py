@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import torch
@@ -17,10 +18,11 @@ def choose_device(name: str) -> torch.device:
     """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``. Raises InputError where it cannot be had."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or (number and not number.isdigit()):
+    match = re.fullmatch(r"(cpu|mps|cuda)|cuda:([0-9]+)", name)
+    if match is None:
         raise InputError(f"unknown device '{name}'; known: auto, cpu, cuda, cuda:N, mps")
-    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+    kind = match[1] or "cuda"
+    if kind == "cuda" and int(match[2] or 0) >= torch.cuda.device_count():
         raise InputError(
             f"device '{name}' is not there: torch sees {torch.cuda.device_count()} CUDA devices; try --device cpu"
         )
@@ -50,16 +52,20 @@ def _cpu_has_bfloat16() -> bool:
 
 
 def fold(module: nn.Module) -> None:
-    """Folds each batch norm that follows a convolution in a Sequential into it, in place, everywhere below."""
-    for child in module.children():
+    """Folds each batch norm into the convolution registered right before it, in place, everywhere below.
+
+    That order is the house's rule for networks: a norm stands behind the convolution that it normalises.
+    """
+    before: tuple[str, nn.Module] | None = None
+    for name, child in list(module.named_children()):
+        if before is not None and isinstance(child, nn.BatchNorm2d):
+            conv_name, conv = before
+            if isinstance(conv, (nn.Conv2d, nn.ConvTranspose2d)):
+                turned = isinstance(conv, nn.ConvTranspose2d)
+                setattr(module, conv_name, fuse_conv_bn_eval(conv, child, transpose=turned))
+                setattr(module, name, nn.Identity())
         fold(child)
-    if not isinstance(module, nn.Sequential):
-        return
-    for i in range(len(module) - 1):
-        first, second = module[i], module[i + 1]
-        if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
-            module[i] = fuse_conv_bn_eval(first, second)
-            module[i + 1] = nn.Identity()
+        before = name, child
 
 
 def prepare(network: nn.Module, device: torch.device, precision: torch.dtype) -> nn.Module:

@@ -53,13 +53,15 @@ def inverse(windows: Tensor) -> Tensor:
 
 def _sample(pictures: Tensor, maps: Tensor, height: int, width: int) -> Tensor:
     """Bilinear samples of ``(N, C, H, W)`` at ``maps`` of the output's pixel centres; zero outside."""
-    rows, columns = pictures.shape[2:]
-    # affine_grid counts from -1 to 1 over both pictures' edges; fold that into the maps.
-    scale = maps.new_tensor([2 / columns, 2 / rows])[:, None]
-    half = maps.new_tensor([width / 2, height / 2])
-    linear = maps[:, :, :2] * half * scale
-    offset = (maps[:, :, :2] @ half + maps[:, :, 2])[:, :, None] * scale - 1
-    grid = F.affine_grid(torch.cat([linear, offset], 2), [len(maps), 1, height, width], align_corners=False)
+    if not len(maps):
+        return pictures.new_zeros(0, pictures.shape[1], height, width)
+    x = torch.arange(width, dtype=maps.dtype, device=maps.device) + 0.5
+    y = torch.arange(height, dtype=maps.dtype, device=maps.device)[:, None] + 0.5
+    a, b, c, d, e, f = maps.flatten(1).T[:, :, None, None]
+    # grid_sample counts from -1 to 1 over the picture's edges.
+    across = (a * x + b * y + c) * (2 / pictures.shape[3]) - 1
+    down = (d * x + e * y + f) * (2 / pictures.shape[2]) - 1
+    grid = torch.stack([across, down], 3)
     return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 

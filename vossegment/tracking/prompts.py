@@ -33,9 +33,9 @@ def clipped(prompt: BoxPrompt, width: int, height: int) -> tuple[BoxPrompt, str 
     x0, y0, x1, y1 = max(x, 0.0), max(y, 0.0), min(x + w, float(width)), min(y + h, float(height))
     if x1 - x0 <= 0 or y1 - y0 <= 0:
         raise InputError(f"box {said}: wholly outside the frame of {width}x{height}; give X,Y,W,H inside it")
-    inside = (x0, y0, x1 - x0, y1 - y0)
-    if inside == prompt.box:
+    if (x0, y0, x1, y1) == (x, y, x + w, y + h):
         return prompt, None
+    inside = (x0, y0, x1 - x0, y1 - y0)
     cut = ",".join(f"{v:g}" for v in inside)
     return BoxPrompt(
         prompt.id, inside, prompt.frame
@@ -55,9 +55,11 @@ def check(
             raise InputError(f"object id {prompt.id}: ids are 1 to 255")
         if (prompt.id, prompt.frame) in seen:
             raise InputError(f"object {prompt.id} has two boxes in frame {prompt.frame}; give one")
-        if prompt.frame < 0 or (frames is not None and prompt.frame >= frames):
+        if prompt.frame < 0:
+            raise InputError(f"object {prompt.id} begins in frame {prompt.frame}; frames count from 0")
+        if frames is not None and prompt.frame >= frames:
             raise InputError(
-                f"object {prompt.id} begins in frame {prompt.frame}, but there are {frames} (0 to {(frames or 1) - 1})"
+                f"object {prompt.id} begins in frame {prompt.frame}, but the last of {frames} is {frames - 1}"
             )
         seen.add((prompt.id, prompt.frame))
         inside, warning = clipped(prompt, width, height)

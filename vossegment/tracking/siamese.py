@@ -188,8 +188,12 @@ class SiameseTracker:
 
     def _next(self, state: SiameseState, frame: Tensor, centres: Tensor, sizes: Tensor, lost: Tensor) -> SiameseState:
         height, width = frame.shape[:2]
-        limits = torch.tensor([width, height], dtype=torch.float32, device=self.device)
-        centres = torch.where(lost[:, None], state.centres, centres.clamp(min=0).minimum(limits))
-        sizes = torch.where(lost[:, None], state.sizes, sizes.clamp(min=self.settings.least_side).minimum(limits))
+        least = self.settings.least_side
+
+        def within(values: Tensor, low: float) -> Tensor:  # x by the width, y by the height; no upload of limits
+            return torch.stack([values[:, 0].clamp(low, max(low, width)), values[:, 1].clamp(low, max(low, height))], 1)
+
+        centres = torch.where(lost[:, None], state.centres, within(centres, 0.0))
+        sizes = torch.where(lost[:, None], state.sizes, within(sizes, least))
         lost_for = torch.where(lost, state.lost_for + 1, 0.0)
         return SiameseState(centres, sizes, state.fill, lost_for, state.template)

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
+from vossegment.errors import DataError
 from vossegment.tracking.geometry import FloatArray, crop_array
 from vossegment.tracking.types import Image
 from vossegment.training.library import EdgeBox, Library, Mask, Subject, Track
@@ -124,6 +125,8 @@ class ClipMaker:
         self.mix = mix
         self._all: tuple[Track, ...] = (*library.stills, *library.videos)
         kinds = np.array([mix.video * bool(library.videos), mix.still * bool(library.stills), mix.composed])
+        if not kinds.sum():
+            raise DataError("the training data has none of the kinds (video, stills) that the recipe draws from")
         self._shares = kinds / kinds.sum()
 
     def clip(self, rng: Generator, length: int) -> list[Shot]:

@@ -11,6 +11,7 @@ from numpy.random import Generator
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from vossegment.errors import DataError
 from vossegment.tracking.geometry import FloatArray
 from vossegment.tracking.types import Image
 from vossegment.training import augment
@@ -19,6 +20,7 @@ from vossegment.training.library import EdgeBox, Mask, tight_box
 from vossegment.training.targets import UNKNOWN, anchor_targets, mask_windows, sample_cells
 
 TEMPLATE, SEARCH = 127, 255
+_MOST_DRAWS = 200
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,11 @@ class PairDataset(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self.seed, index))
-        while True:  # a clip whose target is hidden or outside teaches nothing: draw on from the same stream
+        for _ in range(_MOST_DRAWS):  # a clip whose target is hidden teaches nothing: draw on from the same stream
             sample = self._draw(rng)
             if sample is not None:
                 return {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in sample.items()}
+        raise DataError(f"no target to be seen in {_MOST_DRAWS} clips of the training data; are its masks right?")
 
     def _draw(self, rng: Generator) -> dict[str, Any] | None:
         s = self.settings
@@ -99,9 +102,8 @@ class PairDataset(Dataset[dict[str, Tensor]]):
         )
         anchors = anchor_targets(centred, rng)
         cells, signs = sample_cells(anchors.overlaps, rng, positives=s.positives, negatives=s.negatives, near=s.near)
-        if negative:
-            signs = np.full_like(signs, -1)
-        windows = mask_windows(mask, cells)
+        # Another clip's object is no target: there is nothing to cut out.
+        windows = mask_windows(np.zeros_like(mask) if negative else mask, cells)
         missing = s.cells - len(cells)
         return {
             "template": template,

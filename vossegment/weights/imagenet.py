@@ -18,6 +18,7 @@ from vossegment.networks.trunk import Trunk
 
 _NORM = ("weight", "bias", "running_mean", "running_var")
 _EPS = 1e-5
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # torchvision's, of 0..1
 
 
 def load_imagenet(trunk: Trunk, source: Path | None) -> str:
@@ -44,11 +45,26 @@ def load_imagenet(trunk: Trunk, source: Path | None) -> str:
 def _torchvision(trunk: Trunk) -> Mapping[str, Tensor]:
     import torchvision.models as zoo
 
-    if isinstance(trunk, MobileNetV2):
-        return dict(zoo.mobilenet_v2(weights="IMAGENET1K_V1").state_dict())
-    bottleneck = trunk.channels[3] == 1024
-    model = zoo.resnet50(weights="IMAGENET1K_V1") if bottleneck else zoo.resnet18(weights="IMAGENET1K_V1")
-    return dict(model.state_dict())
+    name = "mobilenet_v2" if isinstance(trunk, MobileNetV2) else f"resnet{50 if trunk.channels[3] == 1024 else 18}"
+    try:
+        tensors = dict(getattr(zoo, name)(weights="IMAGENET1K_V1").state_dict())
+    except OSError as error:  # urllib's errors are of this kind
+        raise WeightsError(f"{name}: torchvision's weights cannot be downloaded ({error}); give --trunk FILE") from None
+    return renormalised(tensors) if name == "mobilenet_v2" else tensors
+
+
+def renormalised(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """torchvision's MobileNetV2 with its mean and deviation folded into the stem: our trunk feeds -1..1.
+
+    (x / 255 - mean) / std = u / (2 std) + (0.5 - mean) / std for u = x / 127.5 - 1.
+    """
+    weight, bias = _folded(tensors, "features.0.0", "features.0.1")
+    mean, std = torch.tensor(_MEAN).view(1, 3, 1, 1), torch.tensor(_STD).view(1, 3, 1, 1)
+    return {
+        **tensors,
+        "features.0.0.weight": weight / (2 * std),
+        "features.0.0.bias": bias + (weight * ((0.5 - mean) / std)).sum((1, 2, 3)),
+    }
 
 
 def _folded(tensors: Mapping[str, Tensor], conv: str, norm: str) -> tuple[Tensor, Tensor]:

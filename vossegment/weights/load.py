@@ -40,12 +40,18 @@ class WeightsFile:
 
 
 def save_weights(network: nn.Module, path: Path, *, name: str, about: Mapping[str, Any]) -> None:
-    """Writes ``network`` in float16 (counters excepted) as ``name``'s weights, by rename."""
+    """Writes ``network`` in float16 (batch norm statistics in float32) as ``name``'s weights, by rename."""
     tensors = {
-        key: (value.half() if value.dtype.is_floating_point else value).contiguous()
+        # A batch norm's statistics keep their range, and cost nothing.
+        key: (value if ".running_" in key else value.half()).contiguous()
         for key, value in network.state_dict().items()
         if not key.endswith("num_batches_tracked")
     }
+    wrong = [key for key, value in tensors.items() if not torch.isfinite(value).all()]
+    if wrong:
+        raise WeightsError(
+            f"{path}: not written, {len(wrong)} tensors are not finite in float16: {', '.join(wrong[:10])}"
+        )
     beside = path.with_name(path.name + ".part")
     save_file(tensors, beside, {"vossegment": FORMAT, "network": name, "about": json.dumps(about, sort_keys=True)})
     beside.replace(path)
@@ -63,11 +69,13 @@ def load_weights(network: nn.Module, path: Path, *, name: str) -> WeightsFile:
     wrong += [k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape]
     if wrong:
         raise WeightsError(f"{path}: {len(wrong)} tensors do not fit '{name}': {', '.join(wrong[:10])}")
-    network.load_state_dict({k: v.to(own[k].dtype) for k, v in tensors.items()}, strict=False)
     try:
         about = json.loads(header.get("about", "{}"))
     except ValueError:
-        raise WeightsError(f"{path}: its header is damaged; download it again") from None
+        about = None
+    if not isinstance(about, dict):
+        raise WeightsError(f"{path}: its header is damaged; download it again")
+    network.load_state_dict({k: v.to(own[k].dtype) for k, v in tensors.items()}, strict=False)
     return WeightsFile(path, name, hashlib.sha256(path.read_bytes()).hexdigest(), about)
 
 
@@ -83,8 +91,8 @@ def _read(path: Path) -> tuple[Mapping[str, str], dict[str, Tensor]]:
     except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{path}: not a readable safetensors file, or a truncated one ({why})") from None
-    if not all(torch.isfinite(t).all() for t in tensors.values() if t.dtype.is_floating_point):
-        raise WeightsError(f"{path}: holds numbers that are not finite")
+    if not all(t.dtype.is_floating_point and torch.isfinite(t).all() for t in tensors.values()):
+        raise WeightsError(f"{path}: holds numbers that are not finite, or no floating-point numbers")
     return header, tensors
 
 
