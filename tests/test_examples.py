@@ -48,6 +48,12 @@ def test_two_objects(clip: Path) -> None:
     assert sorted(p.name for p in out.iterdir()) == [f"{i:05d}.png" for i in range(4)]
 
 
+def test_strip(clip: Path) -> None:
+    """Two columns and two rows in one picture."""
+    example("strip.py", clip / "pond.mp4", clip / "strip.png", 2, 2)
+    assert cv2.imread(str(clip / "strip.png")).shape == (480, 640, 3)
+
+
 def test_every_example_has_a_test() -> None:
     """No example without a run here."""
     tested = Path(__file__).read_text(encoding="utf-8")

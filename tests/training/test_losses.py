@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from vossegment.training.losses import box_loss, mask_loss, score_loss, total_finite
+from vossegment.training.losses import box_loss, hardest, mask_loss, score_loss, total_finite
 from vossegment.training.targets import UNKNOWN
 
 
@@ -31,6 +31,25 @@ def test_score_loss(positives: int, negatives: int) -> None:
         sums[side] += math.log(1 + math.exp(wrong - right))
     expected = 0.5 * sums[0] / max(1, negatives) + 0.5 * sums[1] / max(1, positives)
     assert float(score_loss(scores, labels)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("left", [0, 3, 48, 500])
+def test_hardest(left: int) -> None:
+    """Every positive stays; of the negatives only those that look most like the target, as many as there are."""
+    scores = torch.randn(2, 2, 5, 25, 25)
+    every = torch.ones(2, 5 * 25 * 25, dtype=torch.int8)
+    every[:, 1000:2000] = -1
+    every[:, :left] = 0
+    every = every.view(2, 5, 25, 25)
+    labels = hardest(scores, every, negatives=48)
+    assert torch.equal(labels == 1, every == 1)
+    likeness = scores[:, 1] - scores[:, 0]
+    for n in range(2):
+        kept, spared = labels[n] == 0, (every[n] == 0) & (labels[n] != 0)
+        assert int(kept.sum()) == min(48, left)
+        assert bool((every[n][kept] == 0).all())
+        if bool(spared.any()):
+            assert float(likeness[n][kept].min()) >= float(likeness[n][spared].max())
 
 
 @pytest.mark.parametrize("positives", [0, 1, 5])

@@ -56,6 +56,7 @@ def test_shapes(library: Library, recipe: str) -> None:
             "template": ((127, 127, 3), torch.uint8),
             "search": ((255, 255, 3), torch.uint8),
             "labels": ((5, 25, 25), torch.int8),
+            "all_labels": ((5, 25, 25), torch.int8),
             "deltas": ((4, 5, 25, 25), torch.float32),
             "cells": ((k, 2), torch.int64),
             "signs": ((k,), torch.int8),
@@ -79,6 +80,14 @@ def test_signs(library: Library) -> None:
         assert (pair["masks"][signs == 0] == UNKNOWN).all()
         assert int((signs == 1).sum()) == 3
         assert int((signs == -1).sum()) == 1
+
+
+def test_sampled_labels_are_some_of_all(library: Library) -> None:
+    """Sampling leaves labels out and changes none; without a target every anchor is negative."""
+    for i in range(6):
+        pair = pairs(library)[i]
+        kept = pair["labels"] >= 0
+        assert torch.equal(pair["labels"][kept], pair["all_labels"][kept])
 
 
 def test_labels(library: Library) -> None:

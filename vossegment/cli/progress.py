@@ -18,7 +18,7 @@ class Meter:
     def __init__(self, job: str, total: int | None, unit: str, *, quiet: bool = False) -> None:
         self.job, self.total, self.unit, self.quiet = job, total, unit, quiet
         self.console = Console(stderr=True, highlight=False)
-        self.done = 0
+        self.done = self._first = 0
         self._began = self._told = time.monotonic()
         self._bar: Progress | None = None
 
@@ -51,14 +51,20 @@ class Meter:
     def advance(self, count: int = 1, note: str = "") -> None:
         """``count`` more are done; ``note`` is shown behind the rate."""
         self.done += count
-        rate = f"{self.done / max(self.seconds, 1e-6):.1f} {self.unit}/s {note}".rstrip()
+        fresh = self.done - self._first
+        rate = f"{fresh / max(self.seconds, 1e-6):.1f} {self.unit}/s {note}".rstrip()
         if self._bar is not None:
             self._bar.update(self._task, completed=self.done, rate=rate)
         elif not self.quiet and time.monotonic() - self._told >= _EVERY:
             self._told = time.monotonic()
             of = f" of {self.total}" if self.total else ""
-            left = f", {(self.total - self.done) * self.seconds / self.done:.0f} s left" if self.total else ""
+            left = f", {(self.total - self.done) * self.seconds / fresh:.0f} s left" if self.total and fresh else ""
             self.console.print(f"{self.job}: {self.done}{of} {self.unit}, {rate}{left}")
+
+    def begin_at(self, done: int) -> None:
+        """So many were done before this run: they count as progress, not as speed."""
+        if not self._first:
+            self.done = self._first = done
 
     def say(self, text: str) -> None:
         """A line of its own, unless quiet."""

@@ -72,6 +72,7 @@ def command(
 
     def show(progress: Progress) -> None:
         parts = " ".join(f"{k} {v:.3f}" for k, v in progress.losses.items())
+        meter.begin_at(progress.first)
         meter.advance(progress.step - meter.done, f"{progress.pairs_per_second:.1f} pairs/s {parts}")
 
     outcome = train(chosen, sets, settings, on_progress=show, say=meter.say, running=meter)

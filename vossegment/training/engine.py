@@ -17,14 +17,18 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from vossegment.errors import WeightsError
 from vossegment.networks.e3sn import E3SN
-from vossegment.training.losses import box_loss, mask_loss, score_loss, total_finite
+from vossegment.training.losses import box_loss, hardest, mask_loss, score_loss, total_finite
 from vossegment.training.recipes.e3sn import Recipe
+
+HARD_NEGATIVES = 48
+"""Hardest negatives a crop: as many as are drawn at random at least (64 - 16)."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Told every few steps: means since the last time."""
+    """Told every few steps: means since the last time. ``first``: the step at which this call began."""
 
+    first: int
     step: int
     steps: int
     pairs_per_second: float
@@ -55,7 +59,9 @@ def rate_factor(recipe: Recipe, step: int) -> float:
     return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def losses(network: E3SN, batch: Mapping[str, Tensor], recipe: Recipe, device: torch.device) -> dict[str, Tensor]:
+def losses(
+    network: E3SN, batch: Mapping[str, Tensor], recipe: Recipe, device: torch.device, *, hard: bool = False
+) -> dict[str, Tensor]:
     """Forward pass and losses of one batch; ``total`` is what is minimised (E3SN Eq. 3)."""
     cells, signs = batch["cells"].to(device), batch["signs"].to(device)
     n, k, _ = cells.shape
@@ -66,7 +72,9 @@ def losses(network: E3SN, batch: Mapping[str, Tensor], recipe: Recipe, device: t
         )
         logits = network.masks(response, torch.cat([items, cells], 2).view(n * k, 3))
     labels = batch["labels"].to(device)
-    score = score_loss(response.scores.float(), labels)
+    scores = response.scores.float()
+    counted_anchors = hardest(scores, batch["all_labels"].to(device), negatives=HARD_NEGATIVES) if hard else labels
+    score = score_loss(scores, counted_anchors)
     box = box_loss(response.boxes.float(), batch["deltas"].to(device), labels)
     counted = (signs != 0 if recipe.train_negative_masks else signs > 0).view(-1)
     mask = mask_loss(logits.float(), batch["masks"].to(device).flatten(0, 1), counted)
@@ -143,7 +151,7 @@ class Trainer:
         )
         sums: dict[str, float] = {}
         began = mark = time.monotonic()
-        before = self.seconds
+        before, first = self.seconds, self.step
         for batch in loader:
             self._rates()
             for name, value in self._step(batch).items():
@@ -153,7 +161,7 @@ class Trainer:
             if self.step % told_every == 0:
                 now = time.monotonic()
                 means = {k: v / told_every for k, v in sums.items()}
-                on_progress(Progress(self.step, r.steps, told_every * r.batch / (now - mark), means))
+                on_progress(Progress(first, self.step, r.steps, told_every * r.batch / (now - mark), means))
                 sums, mark = {}, now
             if self.step % checkpoint_every == 0:
                 on_checkpoint()
@@ -176,7 +184,8 @@ class Trainer:
             p.requires_grad_(not waits)
 
     def _step(self, batch: Mapping[str, Tensor]) -> dict[str, float]:
-        parts = losses(self.network, batch, self.recipe, self.device)
+        hard = 0 <= self.recipe.hard_from <= self.step
+        parts = losses(self.network, batch, self.recipe, self.device, hard=hard)
         if total_finite(parts["total"]):  # a bad step is left out, as SiamMask does [o]
             self.optimiser.zero_grad(set_to_none=True)
             parts["total"].backward()  # type: ignore[no-untyped-call]

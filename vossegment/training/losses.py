@@ -21,6 +21,20 @@ def score_loss(scores: Tensor, labels: Tensor) -> Tensor:
     return 0.5 * _mean(each, positive) + 0.5 * _mean(each, negative)
 
 
+def hardest(scores: Tensor, all_labels: Tensor, *, negatives: int) -> Tensor:
+    """Labels in which each sample keeps its positives and the ``negatives`` that look most like the target [ours].
+
+    ``scores`` ``(N, 2, 5, 25, 25)`` logits, ``all_labels`` ``(N, 5, 25, 25)`` -> labels of the same shape. Random
+    negatives are nearly all background; what a tracker jumps to is the look-alike among them.
+    """
+    likeness = (scores[:, 1] - scores[:, 0]).detach().flatten(1)
+    flat = all_labels.flatten(1)
+    chosen = likeness.masked_fill(flat != 0, -torch.inf).topk(negatives, dim=1).indices
+    labels = torch.where(flat == 1, flat, torch.full_like(flat, -1))
+    kept = torch.gather(flat, 1, chosen)
+    return labels.scatter(1, chosen, torch.where(kept == 0, kept, torch.gather(labels, 1, chosen))).view_as(all_labels)
+
+
 def box_loss(boxes: Tensor, deltas: Tensor, labels: Tensor) -> Tensor:
     """Smooth L1 summed over dx, dy, dw, dh, mean over the positive anchors (E3SN 3.4, as SiamRPN)."""
     each = F.smooth_l1_loss(boxes, deltas, reduction="none", beta=0.11).sum(1)

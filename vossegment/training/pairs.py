@@ -109,6 +109,7 @@ class PairDataset(Dataset[dict[str, Tensor]]):
             "template": template,
             "search": search,
             "labels": anchors.labels,
+            "all_labels": anchors.all_labels,
             "deltas": anchors.deltas,
             "cells": np.pad(cells, ((0, missing), (0, 0))),
             "signs": np.pad(signs, (0, missing)),  # 0: no cell here

@@ -21,9 +21,11 @@ Cells = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class AnchorTargets:
-    """``labels`` ``(5, 25, 25)`` 1, 0 or -1 (not counted); ``deltas`` ``(4, 5, 25, 25)``."""
+    """``labels`` ``(5, 25, 25)`` 1, 0 or -1 (not counted) after sampling, ``all_labels`` before it; ``deltas``
+    ``(4, 5, 25, 25)``."""
 
     labels: npt.NDArray[np.int8]
+    all_labels: npt.NDArray[np.int8]
     deltas: npt.NDArray[np.float32]
     overlaps: npt.NDArray[np.float32]
 
@@ -42,13 +44,15 @@ def anchor_targets(
         middle = labels[:, 9:16, 9:16]
         chosen = rng.choice(middle.size, 16, replace=False)
         middle[np.unravel_index(chosen, middle.shape)] = 0
-        return AnchorTargets(labels, np.zeros(_ANCHORS.shape, np.float32), np.zeros(shape, np.float32))
+        nothing = np.zeros(shape, np.float32)
+        return AnchorTargets(labels, np.zeros(shape, np.int8), np.zeros(_ANCHORS.shape, np.float32), nothing)
     target = torch.tensor(box, dtype=torch.float32)
     overlaps = overlap(target, _ANCHORS).numpy()
     kept = _some(np.flatnonzero(overlaps > POSITIVE), positives, rng)
     labels.reshape(-1)[kept] = 1
     labels.reshape(-1)[_some(np.flatnonzero(overlaps < NEGATIVE), total - len(kept), rng)] = 0
-    return AnchorTargets(labels, encode(target, _ANCHORS).numpy(), overlaps)
+    every = np.where(overlaps > POSITIVE, 1, np.where(overlaps < NEGATIVE, 0, -1)).astype(np.int8)
+    return AnchorTargets(labels, every, encode(target, _ANCHORS).numpy(), overlaps)
 
 
 def _some(indices: npt.NDArray[np.int64], most: int, rng: Generator) -> npt.NDArray[np.int64]:

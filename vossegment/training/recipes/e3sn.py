@@ -40,6 +40,8 @@ class Recipe:
     """Leading trunk stages that never train."""
     trunk_frozen_until: float = 0.0
     """Share of the run before the rest of the trunk begins to train."""
+    hard_from: int = -1
+    """Step from which the score learns on each crop's hardest negatives, not on random ones; -1: never [ours]."""
     loss_score: float = 1.0
     loss_box: float = 1.0
     loss_mask: float = 32.0
@@ -82,6 +84,7 @@ E3SN_SMALL = Recipe(
     clip=10.0,
     average=0.995,
     frozen_stages=7,  # stem and six bottlenecks: c1 to c3 stay ImageNet's, and need no backward pass
+    hard_from=1500,
     loss_box=1.2,  # [o]
     loss_mask=16.0,
     loss_dice=2.0,
