@@ -21,6 +21,7 @@ FLOORS = {
     "writers": 3,
     "models": 3,
     "pipeline": 4,
+    "delivery": 5,
     "evaluation": 4,
     "training": 5,
     "demo": 5,

@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from vossegment.data.sequence import ArraySequence
+from vossegment.delivery import track_to_files
 from vossegment.demo import SequenceSource
 from vossegment.errors import DataError, InputError, OutputError
 from vossegment.media.source import Source
-from vossegment.pipeline import Stages, first_boxes, follow, track, track_to_files
+from vossegment.pipeline import Stages, first_boxes, follow, track
 from vossegment.tracking.geometry import square_windows
 from vossegment.tracking.prompts import BoxPrompt
 from vossegment.tracking.types import Frame, Prompts, Result, TrackedFrame

@@ -11,10 +11,11 @@ import numpy as np
 
 from vossegment.data.sequence import Sequence
 from vossegment.data.synthetic import synthetic_clip
+from vossegment.delivery import Written, run_info, track_to_files
 from vossegment.evaluation.benchmarks import SequenceScores, find_benchmark, score_sequence
 from vossegment.media.source import Source
 from vossegment.models import LoadedModel
-from vossegment.pipeline import Written, first_boxes, run_info, track_to_files
+from vossegment.pipeline import first_boxes
 from vossegment.tracking.types import Frame, LabelMap, TrackedFrame
 from vossegment.writers.overlay import OverlayWriter
 from vossegment.writers.registry import open_writers

@@ -106,9 +106,9 @@ def command(
     origin = _BOX_FROM.get(box_from)
     if origin is None:
         raise InputError(one_of("box source", box_from, _BOX_FROM))
+    from vossegment.delivery import run_info, track_to_files
     from vossegment.media.open import open_source
     from vossegment.models import load
-    from vossegment.pipeline import run_info, track_to_files
     from vossegment.writers.registry import check_output, open_writers
 
     names = tuple(name.strip() for name in save.split(",") if name.strip())

@@ -15,18 +15,6 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-TEMPLATE = 127
-"""Side of a template crop in pixels."""
-
-SEARCH = 255
-"""Side of a search crop in pixels."""
-
-STRIDE = 8
-"""Stride of c3 and c4, and so of the response."""
-
-RESPONSE = 25
-"""Cells a side of the response: 31 - 7 + 1."""
-
 
 class Maps(NamedTuple):
     """A trunk's four levels, each ``(N, C, H, W)``; sizes in the module's docstring."""

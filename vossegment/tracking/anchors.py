@@ -8,8 +8,14 @@ from torch import Tensor
 RATIOS = (0.33, 0.5, 1.0, 2.0, 3.0)
 STRIDE = 8
 SCALE = 8
+TEMPLATE = 127
+"""Side of a template crop in pixels."""
 SEARCH = 255
+"""Side of a search crop in pixels."""
 RESPONSE = 25
+"""Cells a side of the response."""
+MASK_FIRST = -32
+"""Search crop pixel where the first cell's mask window begins; the next ones follow STRIDE pixels apart."""
 
 
 def anchor_sizes() -> Tensor:

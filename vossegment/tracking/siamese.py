@@ -13,13 +13,9 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
-from vossegment.tracking.anchors import RESPONSE, STRIDE, anchor_grid, decode
+from vossegment.tracking.anchors import MASK_FIRST, RESPONSE, SEARCH, STRIDE, TEMPLATE, anchor_grid, decode
 from vossegment.tracking.geometry import context_side, crop, inner_windows, square_windows
 from vossegment.tracking.types import Prompts, Result
-
-TEMPLATE, SEARCH = 127, 255
-MASK_FIRST = -32
-"""Where the first cell's 127-pixel mask begins in the search crop."""
 
 BoxFrom = Literal["branch", "mask", "both"]
 

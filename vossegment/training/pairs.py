@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from vossegment.errors import DataError
+from vossegment.tracking.anchors import SEARCH, TEMPLATE
 from vossegment.tracking.geometry import FloatArray
 from vossegment.tracking.types import Image
 from vossegment.training import augment
@@ -19,7 +20,6 @@ from vossegment.training.clips import ClipMaker, Shot, invert, similarity
 from vossegment.training.library import EdgeBox, Mask, tight_box
 from vossegment.training.targets import UNKNOWN, anchor_targets, mask_windows, sample_cells
 
-TEMPLATE, SEARCH = 127, 255
 _MOST_DRAWS = 200
 
 

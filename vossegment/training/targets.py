@@ -9,12 +9,12 @@ import numpy.typing as npt
 import torch
 from numpy.random import Generator
 
-from vossegment.tracking.anchors import anchor_grid, encode, overlap
+from vossegment.networks.refinement import WINDOW
+from vossegment.tracking.anchors import MASK_FIRST, STRIDE, anchor_grid, encode, overlap
 from vossegment.training.library import Mask
 
 POSITIVE, NEGATIVE = 0.6, 0.3  # [E3SN 4.1]
 _ANCHORS = anchor_grid()
-WINDOW, STRIDE, FIRST = 127, 8, -32  # a cell's window in the search crop (MODELS, SiamMask section 2)
 
 Cells = npt.NDArray[np.int64]
 
@@ -94,7 +94,7 @@ UNKNOWN = 255
 
 def mask_windows(mask: Mask, cells: Cells) -> npt.NDArray[np.uint8]:
     """``(K, 127, 127)`` windows of the search crop's mask: 1 object, 0 not, UNKNOWN outside the crop."""
-    padding = -FIRST
+    padding = -MASK_FIRST
     padded = np.full((mask.shape[0] + 2 * padding, mask.shape[1] + 2 * padding), UNKNOWN, np.uint8)
     padded[padding:-padding, padding:-padding] = mask > 127
     return (
