@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from vossegment.networks import trunk
-from vossegment.tracking import anchors, siamese
+from vossegment.networks.mobilenet import MobileNetV2
+from vossegment.networks.refinement import WINDOW
+from vossegment.tracking import anchors
 from vossegment.tracking.anchors import anchor_grid, anchor_sizes, decode, encode, overlap
 
 OFFICIAL = Path(__file__).parents[2].parent / "shared" / "reference" / "siammask_common" / "anchors.npz"
@@ -33,10 +34,10 @@ def test_places() -> None:
 
 
 def test_one_geometry() -> None:
-    """Networks and tracking know nothing of each other, yet mean the same crop, stride and response."""
-    assert (trunk.SEARCH, trunk.STRIDE, trunk.RESPONSE) == (anchors.SEARCH, anchors.STRIDE, anchors.RESPONSE)
-    assert (trunk.TEMPLATE, trunk.SEARCH) == (siamese.TEMPLATE, siamese.SEARCH)
-    assert float(anchor_grid()[0, 0, 0, 0]) == siamese.MASK_FIRST + 127 / 2
+    """Networks and tracking know nothing of each other, yet mean the same response and mask window."""
+    maps = MobileNetV2().eval()(torch.zeros(1, 3, anchors.SEARCH, anchors.SEARCH))
+    assert maps.c4.shape[-1] - 7 + 1 == anchors.RESPONSE
+    assert float(anchor_grid()[0, 0, 0, 0]) == anchors.MASK_FIRST + WINDOW / 2
 
 
 @with_official
