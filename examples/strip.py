@@ -19,8 +19,11 @@ def main(video: str, picture: str, columns: int = 4, rows: int = 2) -> None:
         wanted = set(np.linspace(0, total - 1, columns * rows).round().astype(int).tolist())
         size = (WIDTH, round(WIDTH * source.height / source.width))
         tiles = [cv2.resize(f.image, size, interpolation=cv2.INTER_AREA) for f in source if f.index in wanted]
+    while len(tiles) < columns * rows:  # a clip of fewer frames: repeat the last
+        tiles.append(tiles[-1])
     sheet = np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
-    cv2.imwrite(picture, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    if not cv2.imwrite(picture, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
+        sys.exit(f"{picture}: cannot be written")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ BOXES = [[60, 40, 160, 120], [220, 80, 300, 180]]  # x0 y0 x1 y1 in the first fr
 def main(folder: str, out: str) -> None:
     tracker = vossegment.load("e3sn", device="cpu")
     prompts = vossegment.Prompts(ids=(1, 2), boxes=torch.tensor(BOXES, dtype=torch.float32))
+    Path(out).mkdir(parents=True, exist_ok=True)
     state = None
     for path in sorted(Path(folder).glob("*.png")):
         image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)

@@ -43,7 +43,6 @@ def test_track_box(clip: Path) -> None:
 def test_two_objects(clip: Path) -> None:
     """A label map a frame."""
     out = clip / "out"
-    out.mkdir()
     example("two_objects.py", clip / "frames", out)
     assert sorted(p.name for p in out.iterdir()) == [f"{i:05d}.png" for i in range(4)]
 

@@ -12,6 +12,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "vossegment"
 FLOORS = {
     "errors": 0,
+    "whole_files": 0,
+    "interrupt": 0,
     "networks": 1,
     "data": 1,
     "tracking": 1,
@@ -27,7 +29,7 @@ FLOORS = {
     "demo": 5,
     "cli": 6,
 }
-SIDEWAYS = {("data", "tracking.types"), ("delivery", "pipeline")}
+SIDEWAYS = {("data", "tracking.types"), ("delivery", "pipeline"), ("whole_files", "errors")}
 """Imports from a neighbour on the same floor that are allowed besides those inside a folder."""
 
 MODULES = {

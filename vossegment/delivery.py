@@ -1,7 +1,7 @@
 """From answers to files: a source followed to its end, every answer handed to the writers.
 
-Decoding and writing have a thread each, with bounded queues between; the tracker runs in the caller's. Memory does
-not grow with the length of the video.
+Decoding and writing have a thread each, with bounded queues between; the tracker runs in the caller's. No frame is
+kept: memory does not grow with the length of the video, but for a line of text a frame in ``track.json``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vossegment.interrupt import Deferred
 from vossegment.media.ahead import ahead
 from vossegment.media.source import Source
 from vossegment.pipeline import Stages, follow
@@ -33,6 +34,12 @@ class Timed(Iterator[Frame]):
     def __post_init__(self) -> None:
         self._inner = iter(self.frames)
 
+    def close(self) -> None:
+        """Ends the frames, if they can be ended (``ahead`` calls this in its thread)."""
+        end = getattr(self._inner, "close", None)
+        if end is not None:
+            end()
+
     def __next__(self) -> Frame:
         began = time.perf_counter()
         try:
@@ -48,7 +55,7 @@ class Written:
     outputs: list[Path]
     stages: Stages
     wall: float
-    """Seconds from the first decoded frame to the last written one."""
+    """Seconds from the beginning of decoding to the end of writing."""
     interrupted: bool = False
     warnings: list[str] = field(default_factory=list)
 
@@ -113,11 +120,19 @@ def track_to_files(
     except BaseException:
         output.close(complete=False, raising=False)
         raise
-    output.close(complete=not interrupted)
+    with Deferred() as second:  # an impatient second Ctrl-C must not leave half a file
+        output.close(complete=not interrupted)
+    interrupted = interrupted or second.asked
     wall = time.perf_counter() - began
     outputs = [path for writer in writers for path in writer.outputs]
-    warnings = [*source.warnings, *(text for writer in writers for text in writer.warnings)]
+    warnings = [] if interrupted else _never_reached(prompts, stages.frames)
+    warnings += [*source.warnings, *(text for writer in writers for text in writer.warnings)]
     return Written(outputs, stages, wall, interrupted, warnings)
+
+
+def _never_reached(prompts: Sequence[BoxPrompt], frames: int) -> list[str]:
+    late = [p for p in prompts if p.frame >= frames]
+    return [f"object {p.id} was to begin in frame {p.frame}, but the source ended after {frames}" for p in late]
 
 
 class _Output:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from vossegment.writers.registry import open_writers
 from vossegment.writers.types import Outputs, RunInfo
 
 RATE = Fraction(24)
+CLIP = "clip.mp4"
 
 
 @dataclass
@@ -76,13 +77,13 @@ def make_and_track(
     sequence = synthetic_clip(seed=seed)
     height, width = sequence.image(0).shape[:2]
     source = SequenceSource(
-        "clip.mp4", "demo", width, height, len(sequence), float(len(sequence) / RATE), RATE, sequence=sequence
+        str(folder / CLIP), "demo", width, height, len(sequence), float(len(sequence) / RATE), RATE, sequence=sequence
     )
     prompts = first_boxes(sequence)
-    run = run_info(source, model.describe(), prompts)
+    run = replace(run_info(source, model.describe(), prompts), source_path=None)  # the made clip has no sound
     collected = _Collected()
     writers = open_writers(("masks", "overlay", "json"), folder, run)
-    write_clip(sequence, folder / "clip.mp4", run)
+    write_clip(sequence, folder / CLIP, run)
     written = track_to_files(source, model, prompts, [*writers, collected], on_frame)
     if written.interrupted:
         return DemoResult(written, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -118,6 +118,8 @@ def load(
     file = load_weights(network, weights_path(name, Path(weights) if weights is not None else None), name=name)
     if threads is not None:
         torch.set_num_threads(threads)
+    if box_from is not None and box_from not in get_args(BoxFrom):
+        raise InputError(one_of("box source", box_from, get_args(BoxFrom)))
     settings = row.settings if box_from is None else replace(row.settings, box_from=box_from)
     prepared: Any = prepare(network, chosen, dtype)
     tracker = SiameseTracker(prepared, settings, device=chosen)

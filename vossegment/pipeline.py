@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from vossegment.data.sequence import Sequence as LabelledSequence
-from vossegment.errors import DataError
+from vossegment.errors import DataError, InputError
 from vossegment.media.ahead import ahead
 from vossegment.media.open import open_source
 from vossegment.tracking.merge import label_map
@@ -134,11 +134,11 @@ def first_boxes(sequence: LabelledSequence) -> list[BoxPrompt]:
     return prompts
 
 
-def segment(sequence: LabelledSequence, tracker: Tracker) -> Iterator[LabelMap]:
+def segment(sequence: LabelledSequence, tracker: Tracker, stages: Stages | None = None) -> Iterator[LabelMap]:
     """Label maps of a data set's sequence, each object started from its first box; reading runs ahead."""
     frames = (Frame(i, float(i), sequence.image(i)) for i in range(len(sequence)))
     with ahead(frames) as decoded:
-        for answer in follow(decoded, tracker, first_boxes(sequence)):
+        for answer in follow(decoded, tracker, first_boxes(sequence), stages):
             yield answer.labels
 
 
@@ -151,6 +151,8 @@ def track(
     ``objects``, a record each. Raises InputError for a source or a box that cannot be used.
     """
     numbers = range(1, len(boxes) + 1) if ids is None else ids
+    if len(numbers) != len(boxes):
+        raise InputError(f"{len(numbers)} ids for {len(boxes)} boxes; give one an object")
     opened = open_source(source)
     given = [BoxPrompt(n, b) for n, b in zip(numbers, boxes, strict=True)]
     prompts, _ = check(given, opened.width, opened.height, opened.frames)

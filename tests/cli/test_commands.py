@@ -117,6 +117,11 @@ def test_train_stops_resumes_and_gives_weights_that_run(
     assert said(capsys, *arguments)[0] == 5
     code, printed, _ = said(capsys, *arguments, "--resume", "--workers", 0, "--quiet")
     assert code == 0
+    steps = [json.loads(line)["step"] for line in (out / "log.jsonl").read_text().splitlines()]
+    assert steps == sorted(set(steps))
+    code, _, err = said(capsys, *arguments[:4], "--out", out, "--resume", "--workers", 0)
+    assert code == 4
+    assert "other data" in err
     weights = Path(printed.strip())
     frames = davis / "JPEGImages/480p/pond"
     code, _, _ = said(

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from vossegment.cli.app import run
-from vossegment.cli.track import frame_of, parse_box, to_xywh
+from vossegment.cli.track import frame_of, numbered, parse_box, to_xywh
 from vossegment.data.synthetic import synthetic_clip
 from vossegment.demo import write_clip
 from vossegment.errors import InputError
@@ -77,6 +77,35 @@ def test_results_are_not_overwritten_unasked(clip: Path, tmp_path: Path, capsys:
     assert code == 5
     assert "--overwrite" in err
     assert call(capsys, *arguments, "--overwrite")[0] == 0
+
+
+def test_the_source_is_never_overwritten(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An earlier overlay as the source, its own folder as --out: exit 2, and it stays."""
+    out = tmp_path / "o"
+    assert call(capsys, clip, "--box", BOX, "--save", "overlay", "--out", out, "--quiet")[0] == 0
+    code, _, err = call(capsys, out / "overlay.mp4", "--box", BOX, "--out", out, "--overwrite")
+    assert code == 2
+    assert "another --out" in err
+    assert (out / "overlay.mp4").is_file()
+
+
+def test_a_prompt_that_is_never_reached(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A source that does not tell its length: exit 0 and a warning."""
+    import av
+
+    path = tmp_path / "short.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height = 420, 240
+        for i in range(3):
+            for packet in stream.encode(av.VideoFrame.from_ndarray(CLIP.image(i), "rgb24")):
+                container.mux(packet)
+        for packet in stream.encode(None):
+            container.mux(packet)
+    late = f"2={BOX}@50"
+    code, _, err = call(capsys, path, "--box", BOX, "--box", late, "--save", "json", "--out", tmp_path / "o", "--quiet")
+    assert code == 0
+    assert "object 2 was to begin in frame 50" in err
 
 
 def test_a_box_partly_outside_is_clipped_with_a_warning(
@@ -162,9 +191,10 @@ def test_sources_that_cannot_be_used(
         (["--box", "0=1,1,5,5"], "1 to 255"),
         (["--box", "1,1,5,5@99"], "begins in frame 99"),
         (["--box", "1,1,5,5@soon"], "neither a frame"),
-        (["--box", "1,1,5,5", "--box", "1=9,9,5,5"], "two boxes"),
+        (["--box", "1=1,1,5,5", "--box", "1=9,9,5,5"], "two boxes"),
         (["--box", "1,1,5,5", "--model", "nonesuch"], "e3sn"),
         (["--box", "1,1,5,5", "--save", "gif"], "masks"),
+        (["--box", "1,1,5,5", "--save", ","], "nothing to save"),
         (["--box", "1,1,5,5", "--box-format", "corners"], "xyxy"),
         (["--box", "1,1,5,5", "--box-from", "luck"], "branch"),
         (["--box", "1,1,5,5", "--device", "abacus"], "cpu"),
@@ -205,13 +235,14 @@ def test_output_that_is_a_file(clip: Path, tmp_path: Path, capsys: pytest.Captur
 
 def test_boxes_as_typed() -> None:
     """Ids, times and formats."""
-    assert parse_box("1,2,3,4", 5) == (5, [1, 2, 3, 4], "")
-    assert parse_box(" 3 = 1.5,2,3,4 @ 1.5s", 1) == (3, [1.5, 2, 3, 4], "1.5s")
+    assert parse_box("1,2,3,4") == (None, [1, 2, 3, 4], "")
+    assert parse_box(" 3 = 1.5,2,3,4 @ 1.5s") == (3, [1.5, 2, 3, 4], "1.5s")
+    assert numbered([2, None, None]) == [2, 1, 3]
     assert to_xywh([1, 2, 4, 6], "xyxy", (1, 1)) == (1, 2, 3, 4)
     assert to_xywh([5, 5, 4, 2], "cxcywh", (1, 1)) == (3, 4, 4, 2)
     assert to_xywh([0.5, 0.5, 0.1, 0.1], "xywh", (200, 100)) == (100, 50, 20, 10)
     with pytest.raises(InputError, match="four numbers"):
-        parse_box("1,2,3,4@5@6", 1)
+        parse_box("1,2,3,4@5@6")
 
 
 def test_starts_as_typed() -> None:

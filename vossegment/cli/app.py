@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -48,7 +47,9 @@ def run(arguments: list[str]) -> int:
     """Runs one command and gives its exit code; errors are told in one line on stderr."""
     verbose = "--verbose" in arguments or "-v" in arguments
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments or ["--help"], standalone_mode=False)
+        if code == INTERRUPTED:  # typer turns Ctrl-C into this code by itself
+            _tell("interrupted")
         return code if isinstance(code, int) else 0
     except VossegmentError as error:
         failure: Exception = error
@@ -56,9 +57,6 @@ def run(arguments: list[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         _tell("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except ImportError as error:
         failure, exit_code = error, 1
         message = f"{error}; install vossegment again with its dependencies"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vossegment.cli import options
 from vossegment.cli.progress import Meter
+from vossegment.errors import OutputError
 
 NAME = "demo"
 EPILOG = options.examples("vossegment demo", "vossegment demo --out pond --overwrite")
@@ -30,22 +31,26 @@ def command(
     Nothing is downloaded. Writes clip.mp4, masks/, overlay.mp4 and track.json into DIR, by default demo_vos.
     """
     began = time.monotonic()
-    from vossegment.demo import make_and_track
+    from vossegment.demo import CLIP, make_and_track
     from vossegment.models import load
     from vossegment.writers.registry import check_output
 
     folder = out or Path("demo_vos")
     check_output(folder, ("masks", "overlay", "json"), overwrite)
+    if (folder / CLIP).exists() and not overwrite:
+        raise OutputError(f"{folder / CLIP}: there already; use --overwrite or choose another --out")
     loaded = load(model, weights=weights, device=device, precision=precision, threads=threads)
     with Meter("demo", None, "frames", quiet=quiet) as meter:
+        start_up = time.monotonic() - began
         meter.say("making the clip ...")
         result = make_and_track(loaded, folder, seed=seed, on_frame=meter.advance)
-    if quiet:
-        print(*result.written.outputs, sep="\n")
-        return
-    start_up = time.monotonic() - began - result.written.wall
-    print(result.written.summary(start_up), file=sys.stderr)
+    for warning in result.written.warnings:
+        print(f"vossegment: warning: {warning}", file=sys.stderr)
     if result.scores is None:
         raise KeyboardInterrupt
+    if quiet:
+        print(folder / CLIP, *result.written.outputs, sep="\n")
+        return
+    print(result.written.summary(start_up), file=sys.stderr)
     region, contour = result.scores.region.mean, result.scores.contour.mean
-    print(f"J {100 * region:.1f}, F {100 * contour:.1f} against the exact masks")
+    print(f"J {100 * region:.1f}, F {100 * contour:.1f} against the exact masks of {folder / CLIP}")

@@ -62,12 +62,13 @@ def command(
             import torch
 
             from vossegment.models import load
-            from vossegment.pipeline import segment
+            from vossegment.pipeline import Stages, segment
 
             loaded = load(model, weights=weights, device=device, precision=precision, threads=threads)
+            stages = Stages()
             run = evaluate(
                 sequences,
-                lambda sequence: segment(sequence, loaded),
+                lambda sequence: segment(sequence, loaded, stages),
                 rule,
                 save_to=folder / "masks" if save_masks else None,
                 on_sequence=lambda _: meter.advance(),
@@ -75,7 +76,9 @@ def command(
             report = Report(
                 run.scores,
                 model=loaded.describe(),
-                speed=Speed(str(loaded.device), torch.get_num_threads(), run.end_to_end_fps),
+                speed=Speed(
+                    str(loaded.device), torch.get_num_threads(), run.end_to_end_fps, stages.frames / stages.step
+                ),
                 baselines=score_baselines(sequences, rule, jobs=jobs),
             )
     paths = write_report(report, folder, split)
@@ -85,7 +88,8 @@ def command(
     Console(width=None if sys.stdout.isatty() else 100).print(scores_table(report))
     if report.speed is not None:
         print(
-            f"{report.speed.end_to_end_fps:.1f} frames/s from decoding to mask "
+            f"{report.speed.network_fps or 0:.1f} frames/s in crops and network, "
+            f"{report.speed.end_to_end_fps:.1f} from decoding to mask "
             f"({report.speed.device}, {report.speed.threads} threads)",
             file=sys.stderr,
         )

@@ -23,7 +23,14 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder f
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that lie in the output folder.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of everything random.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; print only where the results lie.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell more, and show tracebacks.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")]
+
+
+def writers() -> str:
+    """Part of a command's help: what can be written, a line each."""
+    from vossegment.writers.registry import WRITERS
+
+    return "What --save takes:\n\n" + "".join(f"  {name}: {entry.help}\n\n" for name, entry in WRITERS.items())
 
 
 def examples(*lines: str) -> str:

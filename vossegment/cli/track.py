@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,16 +22,16 @@ if TYPE_CHECKING:
     from vossegment.tracking.siamese import BoxFrom
 
 NAME = "track"
-EPILOG = options.examples(
-    "vossegment track dog.mp4 --box 380,110,420,510",
+EPILOG = options.writers() + options.examples(
+    "vossegment track dog.mp4 --box 450,378,252,170",
     "vossegment track frames/ --box 10,20,80,60 --box 3=200,40,50,90@1.5s --save masks,json --out result",
 )
 _FORMATS = ("xywh", "xyxy", "cxcywh")
 _BOX_FROM: dict[str, BoxFrom] = {"branch": "branch", "mask": "mask", "both": "both"}
 
 
-def parse_box(text: str, position: int) -> tuple[int, list[float], str]:
-    """``[ID=]A,B,C,D[@WHEN]`` -> id (``position`` where none is named), four numbers, when ("" for the start)."""
+def parse_box(text: str) -> tuple[int | None, list[float], str]:
+    """``[ID=]A,B,C,D[@WHEN]`` -> id if one is named, four numbers, when ("" for the start)."""
     match = re.fullmatch(r"\s*(?:(\d+)\s*=)?([^=@]+)(?:@\s*([^@]+?)\s*)?", text)
     parts = match.group(2).split(",") if match else []
     try:
@@ -39,7 +40,13 @@ def parse_box(text: str, position: int) -> tuple[int, list[float], str]:
         numbers = []
     if match is None or len(numbers) != 4:
         raise InputError(f"box '{text}': not four numbers; write --box X,Y,W,H, --box 3=X,Y,W,H or --box X,Y,W,H@45")
-    return int(match.group(1) or position), numbers, match.group(3) or ""
+    return (int(match.group(1)) if match.group(1) else None), numbers, match.group(3) or ""
+
+
+def numbered(ids: list[int | None]) -> list[int]:
+    """Ids as given; the unnamed take 1, 2, ... in order, but none that is named."""
+    free = (n for n in count(1) if n not in ids)
+    return [next(free) if i is None else i for i in ids]
 
 
 def frame_of(when: str, rate: Fraction | None) -> int:
@@ -79,7 +86,7 @@ def command(
     box_format: Annotated[str, typer.Option("--box-format", help="xywh, xyxy or cxcywh.")] = "xywh",
     relative: Annotated[bool, typer.Option("--relative", help="Boxes are fractions of the frame.")] = False,
     save: Annotated[
-        str, typer.Option("--save", metavar="LIST", help="Comma list of masks, overlay, json, jsonl.")
+        str, typer.Option("--save", metavar="LIST", help="Comma list of what to write; see the end.")
     ] = "masks,overlay,json",
     box_from: Annotated[
         str,
@@ -109,19 +116,20 @@ def command(
     from vossegment.delivery import run_info, track_to_files
     from vossegment.media.open import open_source
     from vossegment.models import load
-    from vossegment.writers.registry import check_output, open_writers
+    from vossegment.writers.registry import check_output, check_source, open_writers
 
     names = tuple(name.strip() for name in save.split(",") if name.strip())
     with open_source(source) as opened:
         scale = (float(opened.width), float(opened.height)) if relative else (1.0, 1.0)
         given = []
-        for i, text in enumerate(box or [], 1):
-            number, numbers, when = parse_box(text, i)
+        parsed = [parse_box(text) for text in box or []]
+        for number, (_, numbers, when) in zip(numbered([p[0] for p in parsed]), parsed, strict=True):
             start = frame_of(when, opened.rate) if when else 0
             given.append(BoxPrompt(number, to_xywh(numbers, box_format, scale), start))
         prompts, warnings = check(given, opened.width, opened.height, opened.frames)
         folder = out if out is not None else Path(f"{opened.name}_vos")
         check_output(folder, names, overwrite)
+        check_source(Path(source), folder)
         loaded = load(model, weights=weights, device=device, precision=precision, threads=threads, box_from=origin)
         writers = open_writers(names, folder, run_info(opened, loaded.describe(), prompts))
         for warning in warnings:

@@ -47,7 +47,7 @@ def command(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Train a model by a recipe, in bfloat16 where it pays.
+    """Train a model by a recipe, in bfloat16 where the hardware has it.
 
     Writes checkpoint.pt, log.jsonl and weights.safetensors into DIR, by default runs/RECIPE.
     """

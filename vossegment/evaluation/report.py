@@ -16,7 +16,7 @@ from rich.text import Text
 from vossegment.errors import OutputError
 from vossegment.evaluation.benchmarks import Measured, Scores, SequenceScores
 from vossegment.evaluation.measures import Statistics
-from vossegment.writers.whole import make_folder, written_whole
+from vossegment.whole_files import make_folder, written_whole
 
 SCHEMA = 1
 

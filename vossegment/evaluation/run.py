@@ -22,8 +22,8 @@ from vossegment.evaluation.benchmarks import (
     score_sequence,
 )
 from vossegment.tracking.types import LabelMap
+from vossegment.whole_files import make_folder
 from vossegment.writers.masks import write_labels
-from vossegment.writers.whole import make_folder
 
 
 @dataclass(frozen=True)

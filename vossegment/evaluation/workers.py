@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import cv2
 
 from vossegment.errors import VossegmentError
+from vossegment.interrupt import ignore
 
 Answer = TypeVar("Answer")
 
@@ -47,3 +48,4 @@ def in_order(work: Callable[..., Answer], tasks: ListOf[tuple[Any, ...]], jobs: 
 def _one_thread() -> None:
     # The processes already fill the cores.
     cv2.setNumThreads(1)
+    ignore()

@@ -106,7 +106,7 @@ def _stored_size(path: Path) -> tuple[int, int]:
     try:
         with PillowImage.open(path) as picture:
             return picture.size
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError):
         raise InputError(_unreadable(path)) from None
 
 

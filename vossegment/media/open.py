@@ -18,6 +18,13 @@ def open_source(where: str | Path) -> Source:
     differ.
     """
     path = Path(where)
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # a name too long, a folder that may not be entered, a NUL in it
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{str(where)[:80]}: cannot be opened ({reason}); check the path") from None
     if path.is_dir():
         return open_images(where)
     if path.is_file():

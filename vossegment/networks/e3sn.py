@@ -67,7 +67,7 @@ class E3SN(nn.Module):
         inputs = (b2, b3, b4) if aggregate else (b4,)
         self.adjust_z = nn.ModuleList(conv_norm(c, neck, 1, relu=False) for c in inputs)
         self.adjust_x = nn.ModuleList(conv_norm(c, neck, 1, relu=False) for c in inputs)
-        # Equal shares to begin with [ours]; each level's sum over its kernel is brought to the size of a mean.
+        # Equal shares to begin with [ours].
         self.level_weights = nn.Parameter(torch.full((len(inputs),), 1 / len(inputs)))
         self.score = nn.Sequential(conv_norm(neck, neck, 1), nn.Conv2d(neck, 2 * ANCHORS, 1))
         self.box = nn.Sequential(conv_norm(neck, neck, 1), nn.Conv2d(neck, 4 * ANCHORS, 1))
@@ -86,6 +86,7 @@ class E3SN(nn.Module):
     def search(self, template: Template, crops: Tensor) -> Response:
         """``crops`` ``(N, 3, 255, 255)`` RGB 0..255, one a template -> Response."""
         maps: Maps = self.trunk(crops)
+        # A sum over k x k products grows with k: divided by k, the levels enter with like strength [ours].
         m4 = correlate(template.z4, self.adjust_x[-1](maps.c4)) / 7
         summed = self.level_weights[-1] * m4
         if self.aggregate:

@@ -67,7 +67,7 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(Trunk):
-    """Levels of 16, 24, 32 and 96 channels; 1.2 M parameters."""
+    """Levels of 16, 24, 32 and 96 channels; 0.53 M parameters."""
 
     channels = (16, 24, 32, 96)
 

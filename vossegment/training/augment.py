@@ -1,4 +1,4 @@
-"""Changes to rendered crops: colour, grey, blur. Geometry is drawn before rendering, in ``samples``."""
+"""Changes to rendered crops: colour, grey, blur. Geometry is drawn before rendering, in ``pairs``."""
 
 from __future__ import annotations
 

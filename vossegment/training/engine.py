@@ -6,7 +6,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from vossegment.errors import WeightsError
+from vossegment.errors import DataError, WeightsError
+from vossegment.interrupt import Deferred, ignore
 from vossegment.networks.e3sn import E3SN
+from vossegment.runtime.prepare import choose_precision
 from vossegment.training.losses import box_loss, hardest, mask_loss, score_loss, total_finite
 from vossegment.training.recipes.e3sn import Recipe
+from vossegment.whole_files import written_whole
 
 HARD_NEGATIVES = 48
 """Hardest negatives a crop: as many as are drawn at random at least (64 - 16)."""
@@ -66,7 +69,8 @@ def losses(
     cells, signs = batch["cells"].to(device), batch["signs"].to(device)
     n, k, _ = cells.shape
     items = torch.arange(n, device=device)[:, None, None].expand(n, k, 1)
-    with torch.autocast(device.type, torch.bfloat16):
+    half = choose_precision("auto", device) == torch.bfloat16
+    with torch.autocast(device.type, torch.bfloat16, enabled=half):
         response = network.search(
             network.template(_images(batch["template"], device)), _images(batch["search"], device)
         )
@@ -99,11 +103,27 @@ def _images(batch: Tensor, device: torch.device) -> Tensor:
     return batch.to(device, non_blocking=True).permute(0, 3, 1, 2).float()
 
 
+def _worker(number: int) -> None:
+    ignore()  # Ctrl-C is the main process's affair
+
+
+def _plain_errors(batches: Iterable[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
+    """A worker's DataError as itself: the loader wraps it into one with a traceback for a message."""
+    try:
+        yield from batches
+    except DataError as error:
+        last = str(error).strip().splitlines()[-1]
+        raise DataError(last.removeprefix("vossegment.errors.DataError: ")) from None
+
+
 class Trainer:
     """One training run: the network, its optimiser and average, and where it stands."""
 
-    def __init__(self, network: E3SN, recipe: Recipe, *, device: torch.device, seed: int) -> None:
-        self.recipe, self.device, self.seed = recipe, device, seed
+    def __init__(self, network: E3SN, recipe: Recipe, *, device: torch.device, seed: int, data: str = "") -> None:
+        """``data`` names what is trained on: a run resumes only on the same."""
+        self.recipe, self.device, self.seed, self.data = recipe, device, seed, data
+        self.origin = ""
+        """Where the trunk's first weights came from."""
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         network.trunk.freeze(recipe.frozen_stages)
         self.average = copy.deepcopy(network).eval() if recipe.average else network
@@ -139,7 +159,10 @@ class Trainer:
         on_checkpoint: Callable[[], None] = lambda: None,
         checkpoint_every: int = 250,
     ) -> bool:
-        """Trains to the recipe's end, or for ``minutes``; True if the recipe is done."""
+        """Trains to the recipe's end, or for ``minutes``; True if the recipe is done.
+
+        Ctrl-C ends after the step in hand, with a checkpoint. Raises DataError where a sample cannot be made.
+        """
         r = self.recipe
         loader = DataLoader(
             data,
@@ -148,26 +171,31 @@ class Trainer:
             num_workers=workers,
             drop_last=True,
             prefetch_factor=4 if workers else None,
+            worker_init_fn=_worker,
         )
         sums: dict[str, float] = {}
+        told = first = self.step
         began = mark = time.monotonic()
-        before, first = self.seconds, self.step
-        for batch in loader:
-            self._rates()
-            for name, value in self._step(batch).items():
-                sums[name] = sums.get(name, 0.0) + value
-            self.step += 1
-            self.seconds = before + time.monotonic() - began
-            if self.step % told_every == 0:
-                now = time.monotonic()
-                means = {k: v / told_every for k, v in sums.items()}
-                on_progress(Progress(first, self.step, r.steps, told_every * r.batch / (now - mark), means))
-                sums, mark = {}, now
-            if self.step % checkpoint_every == 0:
-                on_checkpoint()
-            if minutes is not None and time.monotonic() - began > minutes * 60:
-                break
-        on_checkpoint()
+        before = self.seconds
+        with Deferred() as interrupt:
+            for batch in _plain_errors(loader):
+                self._rates()
+                for name, value in self._step(batch).items():
+                    sums[name] = sums.get(name, 0.0) + value
+                self.step += 1
+                self.seconds = before + time.monotonic() - began
+                if self.step % told_every == 0:
+                    now, count = time.monotonic(), self.step - told
+                    means = {k: v / count for k, v in sums.items()}
+                    on_progress(Progress(first, self.step, r.steps, count * r.batch / (now - mark), means))
+                    sums, mark, told = {}, now, self.step
+                if self.step % checkpoint_every == 0:
+                    on_checkpoint()
+                if interrupt.asked or (minutes is not None and time.monotonic() - began > minutes * 60):
+                    break
+            on_checkpoint()
+        if interrupt.asked:
+            raise KeyboardInterrupt
         return self.step >= r.steps
 
     def _rates(self) -> None:
@@ -211,6 +239,8 @@ class Trainer:
         return {
             "recipe": json.dumps(asdict(self.recipe), sort_keys=True),
             "seed": self.seed,
+            "data": self.data,
+            "origin": self.origin,
             "step": self.step,
             "seconds": self.seconds,
             "network": self.network.state_dict(),
@@ -219,10 +249,12 @@ class Trainer:
         }
 
     def save(self, path: Path) -> None:
-        """Writes the checkpoint beside and renames it: a kill leaves the one before whole."""
-        beside = path.with_name(path.name + ".part")
-        torch.save(self.state(), beside)
-        beside.replace(path)
+        """Writes the checkpoint beside and renames it: a kill leaves the one before whole. Raises OutputError."""
+        with written_whole(path) as beside:
+            try:
+                torch.save(self.state(), beside)
+            except RuntimeError as error:  # what torch makes of a full disk
+                raise OSError(str(error).splitlines()[0]) from None
 
     def resume(self, path: Path) -> None:
         """Goes on from a checkpoint of the same recipe. Raises WeightsError if it is not one."""
@@ -230,10 +262,12 @@ class Trainer:
             state = torch.load(path, map_location=self.device, weights_only=True)
             if state["recipe"] != json.dumps(asdict(self.recipe), sort_keys=True) or state["seed"] != self.seed:
                 raise WeightsError(f"{path}: a checkpoint of other settings; resume with the same recipe and seed")
+            if state["data"] != self.data:
+                raise WeightsError(f"{path}: a checkpoint of other data; resume with the same --data and --holdout")
             self.network.load_state_dict(state["network"])
             self.average.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
-            self.step, self.seconds = int(state["step"]), float(state["seconds"])
+            self.step, self.seconds, self.origin = int(state["step"]), float(state["seconds"]), str(state["origin"])
         except WeightsError:
             raise
         except Exception as error:  # torch.load raises many kinds for what is not a checkpoint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -14,10 +15,10 @@ import torch
 
 from vossegment import __version__
 from vossegment.errors import OutputError
-from vossegment.evaluation.benchmarks import find_benchmark, score_sequence
+from vossegment.evaluation.benchmarks import check_sequence, find_benchmark, score_sequence
 from vossegment.models import model
 from vossegment.networks.e3sn import E3SN
-from vossegment.pipeline import segment
+from vossegment.pipeline import first_boxes, segment
 from vossegment.runtime.prepare import choose_precision, prepare
 from vossegment.tracking.siamese import SiameseTracker
 from vossegment.training.clips import ClipMaker
@@ -28,6 +29,10 @@ from vossegment.training.recipes.e3sn import Recipe
 from vossegment.training.sets import TrainingData
 from vossegment.weights.imagenet import load_imagenet
 from vossegment.weights.load import save_weights
+from vossegment.whole_files import written_whole
+
+RULE = find_benchmark("davis2016")
+"""How held-out sequences are scored."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +69,27 @@ def check_out(out: Path, resume: bool) -> None:
         raise OutputError(f"{out}: no checkpoint.pt to resume from")
 
 
+def fingerprint(data: TrainingData) -> str:
+    """What is trained on, and what is not, by name."""
+    names = json.dumps([sorted(s.name for s in part) for part in (data.sequences, data.held_out)])
+    return hashlib.sha256(names.encode()).hexdigest()
+
+
+def keep_log(path: Path, step: int) -> None:
+    """Drops the lines of steps that the checkpoint does not know, so that each step stands once."""
+    if path.is_file():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if json.loads(line)["step"] <= step]
+        with written_whole(path) as part:
+            part.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+
 def held_out_scores(network: E3SN, recipe: Recipe, data: TrainingData, device: torch.device) -> dict[str, float]:
     """J mean (DAVIS-2016 rule) of each held-out sequence, started from the first box."""
     precision = choose_precision("auto", device)
     prepared: Any = prepare(copy.deepcopy(network), device, precision)
     tracker = SiameseTracker(prepared, model(recipe.model).settings, device=device)
-    rule = find_benchmark("davis2016")
-    return {s.name: score_sequence(s, segment(s, tracker), rule).region.mean for s in data.held_out}
+    return {s.name: score_sequence(s, segment(s, tracker), RULE).region.mean for s in data.held_out}
 
 
 def train(
@@ -87,24 +106,30 @@ def train(
     Raises OutputError, DataError and WeightsError as its parts do.
     """
     check_out(settings.out, settings.resume)
+    for sequence in data.held_out:  # what cannot be scored is told now, not after the training
+        check_sequence(sequence, RULE)
+        first_boxes(sequence)
     torch.manual_seed(settings.seed)
     network = cast(E3SN, model(recipe.model).build())
-    origin = load_imagenet(network.trunk, settings.trunk)
-    trainer = Trainer(network, recipe, device=settings.device, seed=settings.seed)
+    trainer = Trainer(network, recipe, device=settings.device, seed=settings.seed, data=fingerprint(data))
     checkpoint = settings.out / "checkpoint.pt"
     if settings.resume:
         trainer.resume(checkpoint)
+        keep_log(settings.out / "log.jsonl", trainer.step)
+    else:
+        trainer.origin = load_imagenet(network.trunk, settings.trunk)
     library = Library.load(data.sequences)
     say(
-        f"{recipe.name}: {len(library.videos)} objects in video, {len(library.stills)} in stills, held out "
-        f"{len(data.held_out)}; trunk from {origin}; steps {trainer.step} to {recipe.steps} of {recipe.batch} pairs"
+        f"{recipe.name}: {len(library.videos)} objects in video, {len(library.stills)} in stills, "
+        f"held out {len(data.held_out)}; trunk from {trainer.origin}; "
+        f"steps {trainer.step} to {recipe.steps} of {recipe.batch} pairs"
     )
     say(json.dumps(asdict(recipe)))
     pairs = PairDataset(
         ClipMaker(library, recipe.mix), recipe.pairs, pairs=recipe.steps * recipe.batch, seed=settings.seed
     )
     settings.out.mkdir(parents=True, exist_ok=True)
-    with (settings.out / "log.jsonl").open("a", encoding="utf-8") as log:
+    with (settings.out / "log.jsonl").open("a" if settings.resume else "w", encoding="utf-8") as log:
 
         def record(progress: Progress) -> None:
             log.write(json.dumps(asdict(progress)) + "\n")
@@ -119,16 +144,16 @@ def train(
                 on_progress=record,
                 on_checkpoint=lambda: trainer.save(checkpoint),
             )
-    scores = held_out_scores(trainer.average, recipe, data, settings.device)
     weights = settings.out / "weights.safetensors"
-    about = {
+    about: dict[str, Any] = {
         "recipe": asdict(recipe),
         "seed": settings.seed,
         "steps": trainer.step,
         "hours": round(trainer.seconds / 3600, 2),
-        "trunk": origin,
-        "held_out": scores,
+        "trunk": trainer.origin,
         "program": f"vossegment {__version__}",
     }
     save_weights(trainer.average, weights, name=recipe.model, about=about)
+    scores = held_out_scores(trainer.average, recipe, data, settings.device)
+    save_weights(trainer.average, weights, name=recipe.model, about={**about, "held_out": scores})
     return Outcome(finished, trainer.step, scores, weights)

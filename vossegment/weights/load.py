@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from vossegment.errors import WeightsError
+from vossegment.whole_files import written_whole
 
 FORMAT = "1"
 _MOST_BYTES = 2 << 30
@@ -52,18 +53,17 @@ def save_weights(network: nn.Module, path: Path, *, name: str, about: Mapping[st
         raise WeightsError(
             f"{path}: not written, {len(wrong)} tensors are not finite in float16: {', '.join(wrong[:10])}"
         )
-    beside = path.with_name(path.name + ".part")
-    save_file(tensors, beside, {"vossegment": FORMAT, "network": name, "about": json.dumps(about, sort_keys=True)})
-    beside.replace(path)
+    header = {"vossegment": FORMAT, "network": name, "about": json.dumps(about, sort_keys=True)}
+    with written_whole(path) as beside:
+        try:
+            save_file(tensors, beside, header)
+        except SafetensorError as error:  # not an OSError, though a full disk is its usual cause
+            raise OSError(str(error)) from None
 
 
 def load_weights(network: nn.Module, path: Path, *, name: str) -> WeightsFile:
     """Fills ``network`` from ``path``. Raises WeightsError, naming the file, unless it is ``name``'s, whole."""
-    header, tensors = _read(path)
-    if header.get("vossegment") != FORMAT:
-        raise WeightsError(f"{path}: not a weights file of vossegment; convert it first, or train one")
-    if header.get("network") != name:
-        raise WeightsError(f"{path}: weights of '{header.get('network')}', not of '{name}'; choose that --model")
+    header, tensors = _read(path, name)
     own = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}
     wrong = sorted(own.keys() ^ tensors.keys())
     wrong += [k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape]
@@ -71,7 +71,7 @@ def load_weights(network: nn.Module, path: Path, *, name: str) -> WeightsFile:
         raise WeightsError(f"{path}: {len(wrong)} tensors do not fit '{name}': {', '.join(wrong[:10])}")
     try:
         about = json.loads(header.get("about", "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         about = None
     if not isinstance(about, dict):
         raise WeightsError(f"{path}: its header is damaged; download it again")
@@ -79,7 +79,7 @@ def load_weights(network: nn.Module, path: Path, *, name: str) -> WeightsFile:
     return WeightsFile(path, name, hashlib.sha256(path.read_bytes()).hexdigest(), about)
 
 
-def _read(path: Path) -> tuple[Mapping[str, str], dict[str, Tensor]]:
+def _read(path: Path, name: str) -> tuple[Mapping[str, str], dict[str, Tensor]]:
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file")
     if path.stat().st_size > _MOST_BYTES:
@@ -87,6 +87,12 @@ def _read(path: Path) -> tuple[Mapping[str, str], dict[str, Tensor]]:
     try:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
+            if header.get("vossegment") != FORMAT:
+                raise WeightsError(f"{path}: not a weights file of vossegment; train one, or convert it first")
+            if header.get("network") != name:
+                raise WeightsError(
+                    f"{path}: weights of '{header.get('network')}', not of '{name}'; choose that --model"
+                )
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -7,9 +7,9 @@ from pathlib import Path
 from PIL import Image as PillowImage
 
 from vossegment.tracking.types import LabelMap, TrackedFrame
+from vossegment.whole_files import make_folder, written_whole
 from vossegment.writers.palette import PALETTE
 from vossegment.writers.types import Outputs
-from vossegment.writers.whole import make_folder, written_whole
 
 _PALETTE_BYTES = PALETTE.tobytes()
 

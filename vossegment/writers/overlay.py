@@ -15,10 +15,10 @@ from av.error import FFmpegError
 
 from vossegment.errors import OutputError
 from vossegment.tracking.types import Image, TrackedFrame
+from vossegment.whole_files import PART, disk_errors, make_folder
 from vossegment.writers.draw import draw
 from vossegment.writers.sound import SoundCopy
 from vossegment.writers.types import Outputs, RunInfo
-from vossegment.writers.whole import PART, disk_errors, make_folder
 
 _TIME_BASE = Fraction(1, 90_000)
 _CRF = "20"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from vossegment.tracking.types import Image, LabelMap
-
 Color = tuple[int, int, int]
 
 
@@ -26,14 +24,8 @@ PALETTE = _build()
 """(256, 3) uint8 RGB; 0 is black, the background."""
 
 
-def color(object_id: int) -> Color:
-    """RGB of an object's id, 0 to 255."""
-    red, green, blue = PALETTE[object_id].tolist()
-    return red, green, blue
-
-
 def vivid(object_id: int) -> Color:
-    """The same hue as ``color`` for drawing on pictures: bright, and a little paler than pure.
+    """An object's RGB in the hue of its id, for drawing on pictures: bright, and a little paler than pure.
 
     The table's first colours are half dark, which is good on black and murky on footage.
     """
@@ -43,8 +35,3 @@ def vivid(object_id: int) -> Color:
         return 255, 255, 255
     red, green, blue = (58 + own * (197 / peak)).astype(int).tolist()
     return red, green, blue
-
-
-def colorize(labels: LabelMap) -> Image:
-    """A label map ``(H, W)`` as an RGB picture ``(H, W, 3)``."""
-    return PALETTE[labels]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import json
 import os
-from importlib.metadata import PackageNotFoundError, version
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from vossegment import __version__
 from vossegment.tracking.types import Box, ObjectRecord, TrackedFrame
+from vossegment.whole_files import disk_errors, make_folder, written_whole
 from vossegment.writers.types import Outputs, RunInfo
-from vossegment.writers.whole import disk_errors, make_folder, written_whole
 
 SCHEMA = 1
 
@@ -96,7 +96,7 @@ def _head(run: RunInfo) -> dict[str, Any]:
         prompts.setdefault(prompt.id, {"frame": prompt.frame, "box": _box(prompt.box)})
     return {
         "schema": SCHEMA,
-        "program": f"vossegment {_version()}",
+        "program": f"vossegment {__version__}",
         "source": dict(run.source),
         "model": dict(run.model),
         "objects": [{"id": number, "prompt": prompt} for number, prompt in prompts.items()],
@@ -118,10 +118,3 @@ def _object(record: ObjectRecord) -> dict[str, Any]:
 
 def _box(box: Box | None) -> list[float] | None:
     return None if box is None else [round(float(side), 2) for side in box]
-
-
-def _version() -> str:
-    try:
-        return version("vossegment")
-    except PackageNotFoundError:  # run from a checkout that was not installed
-        return "unknown"

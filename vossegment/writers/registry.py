@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vossegment.errors import InputError, OutputError, one_of
+from vossegment.whole_files import PART, disk_errors
 from vossegment.writers.types import RunInfo, Writer
-from vossegment.writers.whole import PART, disk_errors
 
 _MASK_NAME = re.compile(r"\d{5,}\.png(\.part)?")
 
@@ -83,6 +83,8 @@ def check_output(out: Path, names: Sequence[str], overwrite: bool) -> None:
     ``overwrite`` is False.
     """
     check_names(names)
+    if not names:
+        raise InputError(f"nothing to save; choose among {', '.join(WRITERS)}")
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: a file; choose a folder with --out")
     for name in names:
@@ -100,6 +102,14 @@ def check_output(out: Path, names: Sequence[str], overwrite: bool) -> None:
     if old and not overwrite:
         found = old[0].relative_to(out).parts[0]
         raise OutputError(f"{out}: holds earlier results ({found}); use --overwrite or choose another --out")
+
+
+def check_source(source: Path, out: Path) -> None:
+    """Raise InputError where ``source`` is, or lies in, what ``open_writers`` would remove from ``out``."""
+    old = {path.resolve() for path in earlier_results(out)}
+    files = source.iterdir() if source.is_dir() else [source]
+    if any(file.resolve() in old for file in files):
+        raise InputError(f"{source}: among the earlier results in {out}, which would be replaced; choose another --out")
 
 
 def earlier_results(out: Path) -> list[Path]:
