@@ -28,7 +28,8 @@ def fill(out: Path) -> list[Path]:
 
 def test_no_names_give_no_writers(tmp_path: Path, run: RunInfo) -> None:
     assert open_writers([], tmp_path, run) == []
-    check_output(tmp_path, [], overwrite=False)
+    with pytest.raises(InputError, match="nothing to save"):  # a run that would leave nothing is a mistake
+        check_output(tmp_path, [], overwrite=False)
 
 
 def test_an_unknown_writer_is_refused_with_the_known(tmp_path: Path, run: RunInfo) -> None:
