@@ -27,7 +27,7 @@ def main(folder: str, out: str) -> None:
         if state is None:
             state = tracker.start(frame, prompts)  # the state is a value: keep it, copy it, join another
         state, result = tracker.step(state, frame)
-        labels = label_map(result, prompts.ids, *image.shape[:2])
+        labels = label_map(result, prompts.ids, *image.shape[:2], threshold=tracker.mask_threshold)
         write_labels(Path(out) / f"{path.stem}.png", labels)
 
 

@@ -26,6 +26,7 @@ class Still:
     """A tracker for things that never move: the state is the boxes, the answer fills them."""
 
     device = torch.device("cpu")
+    mask_threshold = 0.5
 
     def start(self, frame: torch.Tensor, prompts: Prompts) -> torch.Tensor:
         return prompts.boxes

@@ -68,6 +68,10 @@ class LoadedModel:
     def device(self) -> torch.device:
         return self.tracker.device
 
+    @property
+    def mask_threshold(self) -> float:
+        return self.tracker.mask_threshold
+
     def start(self, frame: Tensor, prompts: Prompts) -> SiameseState:
         """See ``SiameseTracker.start``."""
         return self.tracker.start(frame, prompts)

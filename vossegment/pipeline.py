@@ -73,7 +73,8 @@ def follow(
             ids = (*ids, *(p.id for p in new))
         result_of_all = _joined(results)
         stepped = time.perf_counter()
-        labels, records = _records(result_of_all, ids, {p.id for p in new}, height, width)
+        labels = _labels(result_of_all, ids, height, width, tracker.mask_threshold)
+        records = _records(result_of_all, labels, ids, {p.id for p in new})
         spent.step += stepped - began
         spent.merge += time.perf_counter() - stepped
         spent.frames += 1
@@ -98,13 +99,18 @@ def _joined(results: Sequence[Result]) -> Result | None:
     )
 
 
-def _records(
-    result: Result | None, ids: Sequence[int], prompted: set[int], height: int, width: int
-) -> tuple[LabelMap, tuple[ObjectRecord, ...]]:
-    """The label map, and a record for each object, ordered by id."""
+def _labels(result: Result | None, ids: Sequence[int], height: int, width: int, threshold: float) -> LabelMap:
     if result is None:
-        return np.zeros((height, width), np.uint8), ()
-    labels = label_map(result, ids, height, width)
+        return np.zeros((height, width), np.uint8)
+    return label_map(result, ids, height, width, threshold=threshold)
+
+
+def _records(
+    result: Result | None, labels: LabelMap, ids: Sequence[int], prompted: set[int]
+) -> tuple[ObjectRecord, ...]:
+    """A record for each object, ordered by id."""
+    if result is None:
+        return ()
     boxes, scores, lost = result.boxes.tolist(), result.scores.tolist(), result.lost.tolist()
     records = []
     for i, number in enumerate(ids):
@@ -115,7 +121,7 @@ def _records(
         x0, y0, x1, y1 = boxes[i]
         tight: Box | None = (float(x), float(y), float(w), float(h)) if area else None
         records.append(ObjectRecord(number, tight, scores[i], area, status, (x0, y0, x1 - x0, y1 - y0)))
-    return labels, tuple(sorted(records, key=lambda r: r.id))
+    return tuple(sorted(records, key=lambda r: r.id))
 
 
 def first_boxes(sequence: LabelledSequence) -> list[BoxPrompt]:

@@ -23,7 +23,7 @@ EPILOG = options.examples(
 
 
 def command(
-    recipe: Annotated[str, typer.Argument(help="e3sn (the paper's) or e3sn_small (two CPU cores).")],
+    recipe: Annotated[str, typer.Argument(help="e3sn (the paper's), e3sn_small (two CPU cores), then e3sn_finish.")],
     data: Annotated[
         list[str] | None,
         typer.Option("--data", metavar="SET=DIR", help="davis=DIR or stills=DIR; may stand several times."),
@@ -34,6 +34,10 @@ def command(
     trunk: Annotated[
         Path | None,
         typer.Option("--trunk", metavar="FILE", help="ImageNet weights (safetensors); default: torchvision's."),
+    ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option("--init", metavar="FILE", help="Go on from these weights of the recipe's model, at step 0."),
     ] = None,
     minutes: Annotated[
         float | None, typer.Option("--minutes", min=0.0, help="Stop after this long; --resume goes on.")
@@ -65,7 +69,7 @@ def command(
     folder = out or Path("runs") / recipe
     check_out(folder, resume)
     sets = load_sets(data or [], tuple(name.strip() for name in holdout.split(",") if name.strip()))
-    settings = Settings(folder, trunk, choose_device(device), seed, minutes, workers, resume)
+    settings = Settings(folder, trunk, init, choose_device(device), seed, minutes, workers, resume)
     if threads:
         torch.set_num_threads(threads)
     meter = Meter(recipe, chosen.steps, "steps", quiet=quiet)

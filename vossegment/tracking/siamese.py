@@ -7,7 +7,7 @@ network or here, so that a step can be repeated, batched, moved between devices 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import torch
@@ -45,6 +45,11 @@ class SiameseSettings:
     a mask cut by an occluder keeps the branch's extent, a branch that sticks to a part the mask's."""
     mask_threshold: float = 0.5
     """[E3SN 4.1]"""
+    recent_share: float = 0.0
+    """Share of the object's recent looks in the template; the rest is always the prompt's. 0 as the paper [ours]."""
+    recent_rate: float = 0.1
+    """How quickly the recent looks are renewed, by frames as sure as ``recent_above``."""
+    recent_above: float = 0.9
     lost_below: float = 0.0
     """Score under which the object counts as lost."""
     growth: float = 1.05
@@ -62,13 +67,14 @@ def _each(function: Callable[..., Tensor], *states: Any) -> Any:
 @dataclass(frozen=True)
 class SiameseState:
     """N objects between two frames: ``centres`` and ``sizes`` ``(N, 2)`` in frame pixels, ``fill`` ``(N, 3)`` the mean
-    colour of the first frame, ``lost_for`` ``(N,)`` frames since last seen, and the templates."""
+    colour of the first frame, ``lost_for`` ``(N,)`` frames since last seen, the prompts' templates and the recent."""
 
     centres: Tensor
     sizes: Tensor
     fill: Tensor
     lost_for: Tensor
     template: Any
+    recent: Any
 
     def __len__(self) -> int:
         return len(self.centres)
@@ -81,6 +87,7 @@ class SiameseState:
             torch.cat([self.fill, other.fill]),
             torch.cat([self.lost_for, other.lost_for]),
             _each(lambda a, b: torch.cat([a, b]), self.template, other.template),
+            _each(lambda a, b: torch.cat([a, b]), self.recent, other.recent),
         )
 
     def __getitem__(self, keep: Any) -> SiameseState:
@@ -91,6 +98,7 @@ class SiameseState:
             self.fill[keep],
             self.lost_for[keep],
             _each(lambda a: a[keep], self.template),
+            _each(lambda a: a[keep], self.recent),
         )
 
 
@@ -103,15 +111,23 @@ class SiameseTracker:
         along = torch.hann_window(RESPONSE, periodic=False, device=device)
         self._window = torch.outer(along, along)
 
+    @property
+    def mask_threshold(self) -> float:
+        """Probability from which a pixel is the object's."""
+        return self.settings.mask_threshold
+
     @torch.inference_mode()
     def start(self, frame: Tensor, prompts: Prompts) -> SiameseState:
         """State of the prompted objects after ``frame`` ``(H, W, 3)`` uint8."""
         boxes = prompts.boxes.to(self.device, torch.float32)
         centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
         fill = frame.to(torch.float32).mean((0, 1)).expand(len(boxes), 3)
+        template = self._template(frame, centres, sizes, fill)
+        return SiameseState(centres, sizes, fill, torch.zeros(len(boxes), device=self.device), template, template)
+
+    def _template(self, frame: Tensor, centres: Tensor, sizes: Tensor, fill: Tensor) -> Any:
         windows = square_windows(centres, context_side(sizes), TEMPLATE)
-        template = self.network.template(crop(frame, windows, TEMPLATE, fill))
-        return SiameseState(centres, sizes, fill, torch.zeros(len(boxes), device=self.device), template)
+        return self.network.template(crop(frame, windows, TEMPLATE, fill))
 
     @torch.inference_mode()
     def step(self, state: SiameseState, frame: Tensor) -> tuple[SiameseState, Result]:
@@ -120,7 +136,10 @@ class SiameseTracker:
         grown = torch.pow(s.growth, state.lost_for).clamp(max=s.most_growth)
         sides = context_side(state.sizes) * (SEARCH / TEMPLATE) * grown
         windows = square_windows(state.centres, sides, SEARCH)
-        response = self.network.search(state.template, crop(frame, windows, SEARCH, state.fill))
+        template = state.template
+        if s.recent_share:
+            template = _each(lambda a, b: torch.lerp(a, b, s.recent_share), state.template, state.recent)
+        response = self.network.search(template, crop(frame, windows, SEARCH, state.fill))
         scores = response.scores.float().softmax(1)[:, 1]  # (N, 5, 25, 25)
         boxes = decode(response.boxes.float(), self._anchors)  # (N, 4, 5, 25, 25), crop pixels
         zoom = SEARCH / sides  # crop pixels a frame pixel
@@ -142,6 +161,8 @@ class SiameseTracker:
             centres, sizes = self._with_mask(masks, mask_windows, centres, sizes)
         lost = score < s.lost_below
         after = self._next(state, frame, centres, sizes, lost)
+        if s.recent_share:
+            after = self._renewed(after, frame, score)
         corner = after.centres - after.sizes / 2
         masks = torch.where(lost[:, None, None], 0.0, masks)
         found = Result(torch.cat([corner, corner + after.sizes], 1), score, masks, mask_windows, lost)
@@ -192,4 +213,11 @@ class SiameseTracker:
         centres = torch.where(lost[:, None], state.centres, within(centres, 0.0))
         sizes = torch.where(lost[:, None], state.sizes, within(sizes, least))
         lost_for = torch.where(lost, state.lost_for + 1, 0.0)
-        return SiameseState(centres, sizes, state.fill, lost_for, state.template)
+        return replace(state, centres=centres, sizes=sizes, lost_for=lost_for)
+
+    def _renewed(self, state: SiameseState, frame: Tensor, score: Tensor) -> SiameseState:
+        """Lets the recent looks follow those objects that were found for sure."""
+        looks = self._template(frame, state.centres, state.sizes, state.fill)
+        rate = torch.where(score > self.settings.recent_above, self.settings.recent_rate, 0.0).view(-1, 1, 1, 1)
+        recent = _each(lambda old, new: torch.lerp(old, new, rate.to(old.dtype)), state.recent, looks)
+        return replace(state, recent=recent)

@@ -234,6 +234,11 @@ class Trainer:
             else:
                 slow.copy_(fast)
 
+    def restart_average(self) -> None:
+        """The average begins at the network as it stands: call it after weights were loaded into the network."""
+        if self.average is not self.network:
+            self.average.load_state_dict(self.network.state_dict())
+
     def state(self) -> dict[str, Any]:
         """All that resuming needs: tensors, numbers and text only."""
         return {

@@ -28,7 +28,7 @@ from vossegment.training.pairs import PairDataset
 from vossegment.training.recipes.e3sn import Recipe
 from vossegment.training.sets import TrainingData
 from vossegment.weights.imagenet import load_imagenet
-from vossegment.weights.load import save_weights
+from vossegment.weights.load import load_weights, save_weights
 from vossegment.whole_files import written_whole
 
 RULE = find_benchmark("davis2016")
@@ -41,6 +41,8 @@ class Settings:
 
     out: Path
     trunk: Path | None
+    init: Path | None
+    """A weights file of the recipe's model to go on from, instead of an ImageNet trunk."""
     device: torch.device
     seed: int = 0
     minutes: float | None = None
@@ -116,8 +118,12 @@ def train(
     if settings.resume:
         trainer.resume(checkpoint)
         keep_log(settings.out / "log.jsonl", trainer.step)
+    elif settings.init is not None:
+        trainer.origin = load_weights(network, settings.init, name=recipe.model).sha256
+        trainer.restart_average()
     else:
         trainer.origin = load_imagenet(network.trunk, settings.trunk)
+        trainer.restart_average()
     library = Library.load(data.sequences)
     say(
         f"{recipe.name}: {len(library.videos)} objects in video, {len(library.stills)} in stills, "
