@@ -90,8 +90,8 @@ def command(
     ] = "masks,overlay,json",
     box_from: Annotated[
         str,
-        typer.Option("--box-from", help="What the next search window follows: branch, mask, or both."),
-    ] = "both",
+        typer.Option("--box-from", help="What the next search window follows: branch, mask or both (round these)."),
+    ] = "mask",
     model: options.ModelName = "e3sn",
     weights: options.Weights = None,
     device: options.Device = "auto",

@@ -23,7 +23,7 @@ EPILOG = options.examples(
 
 
 def command(
-    recipe: Annotated[str, typer.Argument(help="e3sn (the paper's), e3sn_small (two CPU cores), then e3sn_finish.")],
+    recipe: Annotated[str, typer.Argument(help="e3sn (the paper's) or e3sn_small (two CPU cores).")],
     data: Annotated[
         list[str] | None,
         typer.Option("--data", metavar="SET=DIR", help="davis=DIR or stills=DIR; may stand several times."),

@@ -61,8 +61,8 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = x if self.expand is None else F.relu6(self.expand(x))
-        y = self.project(F.relu6(self.depthwise(y)))
+        y: Tensor = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
+        y = self.project(F.relu6(self.depthwise(y), inplace=True))
         return x + y if self.residual else y
 
 
@@ -95,7 +95,7 @@ class MobileNetV2(Trunk):
 
     def forward(self, images: Tensor) -> Maps:
         x = (images / 127.5 - 1).to(self.stem.weight.dtype)  # -1..1, as the ImageNet weights expect
-        x = F.relu6(self.stem(F.pad(x, (0, 1, 0, 1))))
+        x = F.relu6(self.stem(F.pad(x, (0, 1, 0, 1))), inplace=True)
         levels: list[Tensor] = []
         for i, block in enumerate(self.blocks, 1):
             x = block(x)

@@ -51,17 +51,20 @@ def inverse(windows: Tensor) -> Tensor:
     return torch.cat([linear, -linear @ windows[:, :, 2:]], 2)
 
 
-def _sample(pictures: Tensor, maps: Tensor, height: int, width: int) -> Tensor:
-    """Bilinear samples of ``(N, C, H, W)`` at ``maps`` of the output's pixel centres; zero outside."""
-    if not len(maps):
-        return pictures.new_zeros(0, pictures.shape[1], height, width)
+def _places(maps: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Where the output's pixel centres lie, x and y ``(N, height, width)``."""
     x = torch.arange(width, dtype=maps.dtype, device=maps.device) + 0.5
     y = torch.arange(height, dtype=maps.dtype, device=maps.device)[:, None] + 0.5
     a, b, c, d, e, f = maps.flatten(1).T[:, :, None, None]
+    return a * x + b * y + c, d * x + e * y + f
+
+
+def _sample(pictures: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Bilinear samples of ``(N, C, H, W)`` at ``x``, ``y``; zero outside."""
+    if not len(x):
+        return pictures.new_zeros(0, pictures.shape[1], *x.shape[1:])
     # grid_sample counts from -1 to 1 over the picture's edges.
-    across = (a * x + b * y + c) * (2 / pictures.shape[3]) - 1
-    down = (d * x + e * y + f) * (2 / pictures.shape[2]) - 1
-    grid = torch.stack([across, down], 3)
+    grid = torch.stack([x * (2 / pictures.shape[3]) - 1, y * (2 / pictures.shape[2]) - 1], 3)
     return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
@@ -71,19 +74,19 @@ def crop(frame: Tensor, windows: Tensor, size: int, fill: Tensor) -> Tensor:
     ``frame`` ``(H, W, 3)`` uint8, ``windows`` ``(N, 2, 3)``, ``fill`` ``(N, 3)`` the colour outside the frame ->
     ``(N, 3, size, size)`` float, 0..255.
     """
-    n = len(windows)
-    picture = frame.permute(2, 0, 1).to(windows.dtype)[None].expand(n, -1, -1, -1)
-    colour = fill[:, :, None, None]
-    if n == 1:
-        return _sample(picture - colour, windows, size, size) + colour
-    # One difference for all: the outside's share is measured on a map of ones instead of N shifted frames.
-    inside = _sample(torch.ones_like(picture[:, :1]), windows, size, size)
-    return _sample(picture, windows, size, size) + (1 - inside) * colour
+    picture = frame.permute(2, 0, 1).to(windows.dtype, memory_format=torch.contiguous_format)
+    height, width = picture.shape[1:]
+    x, y = _places(windows, size, size)
+    sampled = _sample(picture[None].expand(len(windows), -1, -1, -1), x, y)
+    # How much of each sample's bilinear weight lies inside the frame; the rest is the outside's colour.
+    across = (x + 0.5).clamp(0, 1) * (width - x + 0.5).clamp(0, 1)
+    down = (y + 0.5).clamp(0, 1) * (height - y + 0.5).clamp(0, 1)
+    return sampled + (1 - across * down)[:, None] * fill[:, :, None, None]
 
 
 def paste(masks: Tensor, windows: Tensor, height: int, width: int) -> Tensor:
     """The inverse of ``crop``: ``masks`` ``(N, h, w)`` in their windows -> ``(N, height, width)``, 0 outside."""
-    return _sample(masks[:, None], inverse(windows), height, width)[:, 0]
+    return _sample(masks[:, None], *_places(inverse(windows), height, width))[:, 0]
 
 
 def crop_array(

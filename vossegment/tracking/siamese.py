@@ -45,11 +45,6 @@ class SiameseSettings:
     a mask cut by an occluder keeps the branch's extent, a branch that sticks to a part the mask's."""
     mask_threshold: float = 0.5
     """[E3SN 4.1]"""
-    recent_share: float = 0.0
-    """Share of the object's recent looks in the template; the rest is always the prompt's. 0 as the paper [ours]."""
-    recent_rate: float = 0.1
-    """How quickly the recent looks are renewed, by frames as sure as ``recent_above``."""
-    recent_above: float = 0.9
     lost_below: float = 0.0
     """Score under which the object counts as lost."""
     growth: float = 1.05
@@ -67,14 +62,13 @@ def _each(function: Callable[..., Tensor], *states: Any) -> Any:
 @dataclass(frozen=True)
 class SiameseState:
     """N objects between two frames: ``centres`` and ``sizes`` ``(N, 2)`` in frame pixels, ``fill`` ``(N, 3)`` the mean
-    colour of the first frame, ``lost_for`` ``(N,)`` frames since last seen, the prompts' templates and the recent."""
+    colour of the first frame, ``lost_for`` ``(N,)`` frames since last seen, and the templates."""
 
     centres: Tensor
     sizes: Tensor
     fill: Tensor
     lost_for: Tensor
     template: Any
-    recent: Any
 
     def __len__(self) -> int:
         return len(self.centres)
@@ -87,7 +81,6 @@ class SiameseState:
             torch.cat([self.fill, other.fill]),
             torch.cat([self.lost_for, other.lost_for]),
             _each(lambda a, b: torch.cat([a, b]), self.template, other.template),
-            _each(lambda a, b: torch.cat([a, b]), self.recent, other.recent),
         )
 
     def __getitem__(self, keep: Any) -> SiameseState:
@@ -98,7 +91,6 @@ class SiameseState:
             self.fill[keep],
             self.lost_for[keep],
             _each(lambda a: a[keep], self.template),
-            _each(lambda a: a[keep], self.recent),
         )
 
 
@@ -122,12 +114,9 @@ class SiameseTracker:
         boxes = prompts.boxes.to(self.device, torch.float32)
         centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
         fill = frame.to(torch.float32).mean((0, 1)).expand(len(boxes), 3)
-        template = self._template(frame, centres, sizes, fill)
-        return SiameseState(centres, sizes, fill, torch.zeros(len(boxes), device=self.device), template, template)
-
-    def _template(self, frame: Tensor, centres: Tensor, sizes: Tensor, fill: Tensor) -> Any:
         windows = square_windows(centres, context_side(sizes), TEMPLATE)
-        return self.network.template(crop(frame, windows, TEMPLATE, fill))
+        template = self.network.template(crop(frame, windows, TEMPLATE, fill))
+        return SiameseState(centres, sizes, fill, torch.zeros(len(boxes), device=self.device), template)
 
     @torch.inference_mode()
     def step(self, state: SiameseState, frame: Tensor) -> tuple[SiameseState, Result]:
@@ -136,10 +125,7 @@ class SiameseTracker:
         grown = torch.pow(s.growth, state.lost_for).clamp(max=s.most_growth)
         sides = context_side(state.sizes) * (SEARCH / TEMPLATE) * grown
         windows = square_windows(state.centres, sides, SEARCH)
-        template = state.template
-        if s.recent_share:
-            template = _each(lambda a, b: torch.lerp(a, b, s.recent_share), state.template, state.recent)
-        response = self.network.search(template, crop(frame, windows, SEARCH, state.fill))
+        response = self.network.search(state.template, crop(frame, windows, SEARCH, state.fill))
         scores = response.scores.float().softmax(1)[:, 1]  # (N, 5, 25, 25)
         boxes = decode(response.boxes.float(), self._anchors)  # (N, 4, 5, 25, 25), crop pixels
         zoom = SEARCH / sides  # crop pixels a frame pixel
@@ -161,8 +147,6 @@ class SiameseTracker:
             centres, sizes = self._with_mask(masks, mask_windows, centres, sizes)
         lost = score < s.lost_below
         after = self._next(state, frame, centres, sizes, lost)
-        if s.recent_share:
-            after = self._renewed(after, frame, score)
         corner = after.centres - after.sizes / 2
         masks = torch.where(lost[:, None, None], 0.0, masks)
         found = Result(torch.cat([corner, corner + after.sizes], 1), score, masks, mask_windows, lost)
@@ -214,10 +198,3 @@ class SiameseTracker:
         sizes = torch.where(lost[:, None], state.sizes, within(sizes, least))
         lost_for = torch.where(lost, state.lost_for + 1, 0.0)
         return replace(state, centres=centres, sizes=sizes, lost_for=lost_for)
-
-    def _renewed(self, state: SiameseState, frame: Tensor, score: Tensor) -> SiameseState:
-        """Lets the recent looks follow those objects that were found for sure."""
-        looks = self._template(frame, state.centres, state.sizes, state.fill)
-        rate = torch.where(score > self.settings.recent_above, self.settings.recent_rate, 0.0).view(-1, 1, 1, 1)
-        recent = _each(lambda old, new: torch.lerp(old, new, rate.to(old.dtype)), state.recent, looks)
-        return replace(state, recent=recent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from vossegment.training.clips import Mix
@@ -104,18 +104,4 @@ E3SN_SMALL = Recipe(
     ),
 )
 
-# [ours] Composed clips show the target in one look only, and teach to leave out what looks otherwise; real video, in
-# which looks change, comes last and weighs most.
-E3SN_FINISH = replace(
-    E3SN_SMALL,
-    name="e3sn_finish",
-    steps=500,
-    rate=3e-4,
-    final_rate=1e-6,
-    warm_up=25,
-    hard_from=0,
-    mix=Mix(video=0.72, still=0.08, composed=0.2, reach=100, video_extras=0.3),
-    pairs=replace(E3SN_SMALL.pairs, search_scale=0.25, soft=0.1),
-)
-
-RECIPES = {r.name: r for r in (E3SN, E3SN_SMALL, E3SN_FINISH)}
+RECIPES = {r.name: r for r in (E3SN, E3SN_SMALL)}
