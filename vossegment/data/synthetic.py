@@ -18,10 +18,12 @@ from vossegment.tracking.types import Image
 
 MARGIN = 0.16  # the world is larger than the frame by this part on each axis: room for the pan [ours]
 WATER = np.array((30, 84, 84), np.float32)  # what deep things fade towards [ours]
-# Centre as parts of the frame, radius as part of the unit. The first lies on the object's path and hides a
-# little under half of it.
+# Knots of the object's path, parts of the frame.
+MAIN = ((0.15, 0.64), (0.34, 0.38), (0.52, 0.68), (0.78, 0.47))
+# Centre as parts of the frame, radius as part of the unit. The first lies on the object's path and hides
+# part of it.
 PADS = (
-    (0.55, 0.60, 0.145),
+    (0.55, 0.62, 0.10),
     (0.06, 0.05, 0.28),
     (0.24, -0.01, 0.18),
     (1.08, 1.00, 0.23),
@@ -167,7 +169,7 @@ def _poses(u: float, height: int, width: int) -> tuple[Pose, ...]:
 
     gold = ((0.86, 0.25), (0.70, 0.08), (0.56, 0.24), (0.36, 0.15))
     pied = ((0.60, 0.92), (0.70, 0.80), (0.84, 0.92), (0.98, 0.78))
-    main = ((0.19, 0.66), (0.30, 0.22), (0.56, 0.92), (0.77, 0.50))
+    main = MAIN
     rise = float(0.5 - 0.5 * np.cos(np.pi * u))
     return (
         pose(gold, 0.80, 0.28, 2.2),

@@ -84,9 +84,9 @@ class Refinement(nn.Module):
         grown = (vectors @ weight.flatten(1)).view(-1, *weight.shape[1:]) + bias[:, None, None]
         x = F.relu(self.norm(grown))
         sizes = (31, 61, WINDOW)
-        for step, level, (size, padding, stride), grown in zip(
+        for step, level, (size, padding, stride), side in zip(
             self.steps, (maps.c3, maps.c2, maps.c1), _LEVELS, sizes, strict=True
         ):
-            x = step(x, window(level, cells, size=size, padding=padding, step=stride), grown)
+            x = step(x, window(level, cells, size=size, padding=padding, step=stride), side)
         logits: Tensor = self.head(x)
         return logits[:, 0]

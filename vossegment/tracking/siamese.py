@@ -45,6 +45,9 @@ class SiameseSettings:
     a mask cut by an occluder keeps the branch's extent, a branch that sticks to a part the mask's."""
     mask_threshold: float = 0.5
     """[E3SN 4.1]"""
+    most_change: float = 2.0
+    """Factor by which a side may grow or shrink in one frame, at most: a window that jumps to a part, or to the
+    object and its neighbour, does not come back [ours]."""
     lost_below: float = 0.0
     """Score under which the object counts as lost."""
     growth: float = 1.05
@@ -194,6 +197,7 @@ class SiameseTracker:
         def within(values: Tensor, low: float) -> Tensor:  # x by the width, y by the height; no upload of limits
             return torch.stack([values[:, 0].clamp(low, max(low, width)), values[:, 1].clamp(low, max(low, height))], 1)
 
+        sizes = sizes.clamp(state.sizes / self.settings.most_change, state.sizes * self.settings.most_change)
         centres = torch.where(lost[:, None], state.centres, within(centres, 0.0))
         sizes = torch.where(lost[:, None], state.sizes, within(sizes, least))
         lost_for = torch.where(lost, state.lost_for + 1, 0.0)
