@@ -6,6 +6,7 @@ network or here, so that a step can be repeated, batched, moved between devices 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
@@ -45,7 +46,7 @@ class SiameseSettings:
     a mask cut by an occluder keeps the branch's extent, a branch that sticks to a part the mask's."""
     mask_threshold: float = 0.5
     """[E3SN 4.1]"""
-    most_change: float = 2.0
+    most_change: float = math.inf
     """Factor by which a side may grow or shrink in one frame, at most: a window that jumps to a part, or to the
     object and its neighbour, does not come back [ours]."""
     lost_below: float = 0.0

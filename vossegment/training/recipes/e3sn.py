@@ -69,7 +69,7 @@ E3SN = Recipe(
     pairs=PairSettings(colour=0.0, flip=0.0, positives=3, negatives=1),  # 3:1 of four cells [p 3.3]
 )
 
-# [ours] Two cores, an hour and a quarter: what has ImageNet behind it stays nearly still, the rest learns fast.
+# [ours] Two cores, an hour and a half: what has ImageNet behind it stays nearly still, the rest learns fast.
 E3SN_SMALL = Recipe(
     name="e3sn_small",
     model="e3sn",
