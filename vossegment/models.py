@@ -48,7 +48,7 @@ MODELS: dict[str, Model] = {
 DEFAULT = "e3sn"
 
 
-def model(name: str) -> Model:
+def find(name: str) -> Model:
     """The row of ``name``. Raises InputError that lists the known names."""
     if name not in MODELS:
         raise InputError(one_of("model", name, MODELS))
@@ -95,7 +95,7 @@ def weights_path(name: str, weights: Path | None) -> Path:
     """The file to load: the one named, or the model's own. Raises WeightsError where there is neither."""
     if weights is not None:
         return weights
-    own = model(name).weights
+    own = find(name).weights
     if own is None:
         raise WeightsError(f"no weights ship for '{name}'; give --weights FILE, or train them")
     return shipped_folder() / f"{own}.safetensors"
@@ -115,7 +115,7 @@ def load(
     ``threads`` sets torch's CPU threads for the process. Raises InputError for an unknown name, device or
     precision, WeightsError for a bad file.
     """
-    row = model(name)
+    row = find(name)
     chosen = choose_device(device)
     dtype = choose_precision(precision, chosen)
     network = row.build()

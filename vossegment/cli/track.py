@@ -115,10 +115,11 @@ def command(
         raise InputError(one_of("box source", box_from, _BOX_FROM))
     from vossegment.delivery import run_info, track_to_files
     from vossegment.media.open import open_source
-    from vossegment.models import load
+    from vossegment.models import find, load
     from vossegment.writers.registry import check_output, check_source, open_writers
 
     names = tuple(name.strip() for name in save.split(",") if name.strip())
+    find(model)
     with open_source(source) as opened:
         scale = (float(opened.width), float(opened.height)) if relative else (1.0, 1.0)
         given = []

@@ -16,7 +16,7 @@ import torch
 from vossegment import __version__
 from vossegment.errors import OutputError
 from vossegment.evaluation.benchmarks import check_sequence, find_benchmark, score_sequence
-from vossegment.models import model
+from vossegment.models import find
 from vossegment.networks.e3sn import E3SN
 from vossegment.pipeline import first_boxes, segment
 from vossegment.runtime.prepare import choose_precision, prepare
@@ -90,7 +90,7 @@ def held_out_scores(network: E3SN, recipe: Recipe, data: TrainingData, device: t
     """J mean (DAVIS-2016 rule) of each held-out sequence, started from the first box."""
     precision = choose_precision("auto", device)
     prepared: Any = prepare(copy.deepcopy(network), device, precision)
-    tracker = SiameseTracker(prepared, model(recipe.model).settings, device=device)
+    tracker = SiameseTracker(prepared, find(recipe.model).settings, device=device)
     return {s.name: score_sequence(s, segment(s, tracker), RULE).region.mean for s in data.held_out}
 
 
@@ -112,7 +112,7 @@ def train(
         check_sequence(sequence, RULE)
         first_boxes(sequence)
     torch.manual_seed(settings.seed)
-    network = cast(E3SN, model(recipe.model).build())
+    network = cast(E3SN, find(recipe.model).build())
     trainer = Trainer(network, recipe, device=settings.device, seed=settings.seed, data=fingerprint(data))
     checkpoint = settings.out / "checkpoint.pt"
     if settings.resume:
