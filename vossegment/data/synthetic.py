@@ -19,7 +19,7 @@ from vossegment.tracking.types import Image
 MARGIN = 0.16  # the world is larger than the frame by this part on each axis: room for the pan [ours]
 WATER = np.array((30, 84, 84), np.float32)  # what deep things fade towards [ours]
 # Knots of the object's path, parts of the frame.
-MAIN = ((0.15, 0.64), (0.34, 0.38), (0.52, 0.68), (0.78, 0.47))
+MAIN = ((0.15, 0.64), (0.34, 0.38), (0.52, 0.68), (0.73, 0.48))
 # Centre as parts of the frame, radius as part of the unit. The first lies on the object's path and hides
 # part of it.
 PADS = (
