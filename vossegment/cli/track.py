@@ -89,9 +89,11 @@ def command(
         str, typer.Option("--save", metavar="LIST", help="Comma list of what to write; see the end.")
     ] = "masks,overlay,json",
     box_from: Annotated[
-        str,
-        typer.Option("--box-from", help="What the next search window follows: branch, mask or both (round these)."),
-    ] = "mask",
+        str | None,
+        typer.Option(
+            "--box-from", help="What the next search window follows: branch, mask or both; default: the model's choice."
+        ),
+    ] = None,
     model: options.ModelName = "e3sn",
     weights: options.Weights = None,
     device: options.Device = "auto",
@@ -110,8 +112,7 @@ def command(
     began = time.monotonic()
     if box_format not in _FORMATS:
         raise InputError(one_of("box format", box_format, _FORMATS))
-    origin = _BOX_FROM.get(box_from)
-    if origin is None:
+    if box_from is not None and box_from not in _BOX_FROM:
         raise InputError(one_of("box source", box_from, _BOX_FROM))
     from vossegment.delivery import run_info, track_to_files
     from vossegment.media.open import open_source
@@ -131,6 +132,7 @@ def command(
         folder = out if out is not None else Path(f"{opened.name}_vos")
         check_output(folder, names, overwrite)
         check_source(Path(source), folder)
+        origin = _BOX_FROM[box_from] if box_from is not None else None
         loaded = load(model, weights=weights, device=device, precision=precision, threads=threads, box_from=origin)
         writers = open_writers(names, folder, run_info(opened, loaded.describe(), prompts))
         for warning in warnings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -105,9 +106,10 @@ def check_output(out: Path, names: Sequence[str], overwrite: bool) -> None:
 
 
 def check_source(source: Path, out: Path) -> None:
-    """Raise InputError where ``source`` is, or lies in, what ``open_writers`` would remove from ``out``."""
+    """Raise InputError where ``source`` (a glob too) is, or holds, what ``open_writers`` would remove from ``out``."""
     old = {path.resolve() for path in earlier_results(out)}
-    files = source.iterdir() if source.is_dir() else [source]
+    named = [source] if source.exists() else [Path(match) for match in glob.glob(str(source))]  # noqa: PTH207 (absolute patterns too)
+    files = [file for path in named for file in (path.iterdir() if path.is_dir() else [path])]
     if any(file.resolve() in old for file in files):
         raise InputError(f"{source}: among the earlier results in {out}, which would be replaced; choose another --out")
 
