@@ -1,10 +1,11 @@
-"""Video object segmentation: give it a video and a box, get the object's exact mask in every frame.
+"""Video object segmentation: give it a video and a box or a mask, get the object's exact mask in every frame.
 
     tracker = vossegment.load("e3sn")
     for frame in vossegment.track("dog.mp4", tracker, boxes=[(120, 80, 200, 160)]):
         frame.index, frame.time, frame.labels, frame.objects
 
-Names are loaded when first used: importing the package does not import torch.
+``track`` takes ``masks=`` beside ``boxes=``. Names are loaded when first used: importing the package does not import
+torch.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from vossegment.interrupt import Deferred
 from vossegment.media.ahead import ahead
 from vossegment.media.source import Source
 from vossegment.pipeline import Stages, follow
-from vossegment.tracking.prompts import BoxPrompt
-from vossegment.tracking.types import Frame, TrackedFrame, Tracker
+from vossegment.tracking.prompts import MaskPrompt, Prompt
+from vossegment.tracking.types import Frame, Lost, TrackedFrame, Tracker
 from vossegment.writers.types import PromptRecord, RunInfo, Writer
 
 
@@ -76,7 +76,7 @@ class Written:
         return f"{speed} (start-up {start_up:.1f} s; ms a frame: {', '.join(each)})\n{files}"
 
 
-def run_info(source: Source, model: Mapping[str, Any], prompts: Sequence[BoxPrompt]) -> RunInfo:
+def run_info(source: Source, model: Mapping[str, Any], prompts: Sequence[Prompt]) -> RunInfo:
     """What the writers are told of a run; ``model`` as ``LoadedModel.describe`` gives it."""
     file = Path(source.path)
     return RunInfo(
@@ -89,21 +89,30 @@ def run_info(source: Source, model: Mapping[str, Any], prompts: Sequence[BoxProm
             "rotation": source.rotation,
         },
         model=model,
-        prompts=tuple(PromptRecord(p.id, p.frame, p.box) for p in prompts),
+        prompts=tuple(_record(p) for p in prompts),
         rate=source.rate,
         source_path=file if file.is_file() else None,
     )
 
 
+def _record(prompt: Prompt) -> PromptRecord:
+    if isinstance(prompt, MaskPrompt):
+        return PromptRecord(prompt.id, prompt.frame, prompt.box, True if prompt.file is None else prompt.file)
+    return PromptRecord(prompt.id, prompt.frame, prompt.box)
+
+
 def track_to_files(
     source: Source,
     tracker: Tracker,
-    prompts: Sequence[BoxPrompt],
+    prompts: Sequence[Prompt],
     writers: Sequence[Writer],
     on_frame: Callable[[], None] = lambda: None,
+    *,
+    lost: Lost = "empty",
 ) -> Written:
     """Follows checked ``prompts`` through ``source`` and hands every answer to ``writers``, on a thread of theirs.
 
+    ``lost``: as ``follow`` has it.
     Ctrl-C ends after the frame in hand; the files are closed and whole. Errors of any thread are raised here.
     """
     stages = Stages()
@@ -112,7 +121,7 @@ def track_to_files(
     output = _Output(writers, stages)
     try:
         with ahead(Timed(source, stages)) as frames:
-            for answer in follow(frames, tracker, prompts, stages):
+            for answer in follow(frames, tracker, prompts, stages, lost=lost):
                 output.put(answer)
                 on_frame()
     except KeyboardInterrupt:
@@ -130,7 +139,7 @@ def track_to_files(
     return Written(outputs, stages, wall, interrupted, warnings)
 
 
-def _never_reached(prompts: Sequence[BoxPrompt], frames: int) -> list[str]:
+def _never_reached(prompts: Sequence[Prompt], frames: int) -> list[str]:
     late = [p for p in prompts if p.frame >= frames]
     return [f"object {p.id} was to begin in frame {p.frame}, but the source ended after {frames}" for p in late]
 

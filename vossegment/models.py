@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,28 +12,49 @@ from torch import Tensor, nn
 
 from vossegment.errors import InputError, WeightsError, one_of
 from vossegment.networks.e3sn import E3SN
+from vossegment.networks.guided import Guided
 from vossegment.networks.mobilenet import MobileNetV2
 from vossegment.networks.resnet import resnet18, resnet50
 from vossegment.runtime.prepare import choose_device, choose_precision, prepare
-from vossegment.tracking.siamese import BoxFrom, SiameseSettings, SiameseState, SiameseTracker
-from vossegment.tracking.types import Prompts, Result
+from vossegment.tracking.propagation import PropagationSettings, PropagationTracker
+from vossegment.tracking.siamese import BoxFrom, SiameseSettings, SiameseTracker
+from vossegment.tracking.types import Prompts, Result, Tracker
 from vossegment.weights.load import WeightsFile, load_weights, shipped_folder
 
 # [ours] Chosen on held-out training sequences: the table in the weights' card.
 _E3SN_SETTINGS = SiameseSettings(mask_threshold=0.25, penalty=0.12, box_from="mask", most_change=1.08, lost_below=0.03)
 
 
+_GUIDED_SETTINGS = PropagationSettings()
+
+
 @dataclass(frozen=True)
 class Model:
-    """One row of the table. ``weights`` is the file that ships, None where there is none."""
+    """One row of the table. ``weights`` is the file that ships, None where there is none; ``settings`` tell by their
+    kind how the network is made to track."""
 
     summary: str
     build: Callable[[], nn.Module]
-    weights: str | None = None
-    settings: SiameseSettings = field(default_factory=SiameseSettings)
+    weights: str | None
+    settings: SiameseSettings | PropagationSettings
+
+    def tracker(self, network: Any, device: torch.device, *, box_from: BoxFrom | None = None) -> Tracker:
+        """The tracker round a prepared ``network``. Raises InputError for a ``box_from`` that it cannot have."""
+        if isinstance(self.settings, PropagationSettings):
+            if box_from is not None:
+                raise InputError("this model's windows follow its masks; a box source is for Siamese models (e3sn)")
+            return PropagationTracker(network, self.settings, device=device)
+        settings = self.settings if box_from is None else replace(self.settings, box_from=box_from)
+        return SiameseTracker(network, settings, device=device)
 
 
 MODELS: dict[str, Model] = {
+    "guided": Model(
+        "reference-guided propagation in the object's window, for CPUs",
+        Guided,
+        "guided_mobilenet_v2",
+        _GUIDED_SETTINGS,
+    ),
     "e3sn": Model(
         "E3SN on MobileNetV2, for CPUs",
         lambda: E3SN(trunk=MobileNetV2(), neck=128, head_on_sum=True),
@@ -59,7 +80,7 @@ def find(name: str) -> Model:
 class LoadedModel:
     """A tracker ready to run (it follows ``tracking.types.Tracker``), and where it came from."""
 
-    tracker: SiameseTracker
+    tracker: Tracker
     name: str
     weights: WeightsFile
     precision: str
@@ -72,12 +93,12 @@ class LoadedModel:
     def mask_threshold(self) -> float:
         return self.tracker.mask_threshold
 
-    def start(self, frame: Tensor, prompts: Prompts) -> SiameseState:
-        """See ``SiameseTracker.start``."""
+    def start(self, frame: Tensor, prompts: Prompts) -> Any:
+        """See ``tracking.types.Tracker``."""
         return self.tracker.start(frame, prompts)
 
-    def step(self, state: SiameseState, frame: Tensor) -> tuple[SiameseState, Result]:
-        """See ``SiameseTracker.step``."""
+    def step(self, state: Any, frame: Tensor) -> tuple[Any, Result]:
+        """See ``tracking.types.Tracker``."""
         return self.tracker.step(state, frame)
 
     def describe(self) -> dict[str, Any]:
@@ -124,7 +145,6 @@ def load(
         torch.set_num_threads(threads)
     if box_from is not None and box_from not in get_args(BoxFrom):
         raise InputError(one_of("box source", box_from, get_args(BoxFrom)))
-    settings = row.settings if box_from is None else replace(row.settings, box_from=box_from)
-    prepared: Any = prepare(network, chosen, dtype)
-    tracker = SiameseTracker(prepared, settings, device=chosen)
+    prepared = prepare(network, chosen, dtype)
+    tracker = row.tracker(prepared, chosen, box_from=box_from)
     return LoadedModel(tracker, name, file, str(dtype).removeprefix("torch."))

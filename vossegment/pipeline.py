@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 
 from vossegment.data.sequence import Sequence as LabelledSequence
-from vossegment.errors import DataError, InputError
+from vossegment.errors import DataError, InputError, one_of
 from vossegment.media.ahead import ahead
 from vossegment.media.open import open_source
 from vossegment.tracking.merge import label_map
-from vossegment.tracking.prompts import BoxPrompt, check
+from vossegment.tracking.prompts import BoxPrompt, MaskPrompt, Masks, Prompt, check, prompts_of
 from vossegment.tracking.types import (
     Box,
     Frame,
     LabelMap,
+    Lost,
+    Mask,
     ObjectRecord,
     Prompts,
     Result,
@@ -29,6 +32,9 @@ from vossegment.tracking.types import (
     TrackedFrame,
     Tracker,
 )
+
+Start = Literal["box", "mask"]
+"""What a data set's objects are started from: the tight box of the first mask, or the mask."""
 
 
 @dataclass
@@ -43,60 +49,95 @@ class Stages:
 
 
 def follow(
-    frames: Iterable[Frame], tracker: Tracker, prompts: Sequence[BoxPrompt], stages: Stages | None = None
+    frames: Iterable[Frame],
+    tracker: Tracker,
+    prompts: Sequence[Prompt],
+    stages: Stages | None = None,
+    *,
+    lost: Lost = "empty",
 ) -> Iterator[TrackedFrame]:
     """The objects of ``prompts`` through ``frames``, one answer a frame.
 
-    An object joins at its prompt's frame; a later prompt of the same id starts it anew there.
+    An object joins at its prompt's frame; a later prompt of the same id starts it anew there. In that frame, a mask
+    given is the mask shown, before any other object's; of two that overlap, the later one is. ``lost`` says what a
+    lost object's mask is; with "keep", its last region is shown where no other object is.
     """
     spent = stages if stages is not None else Stages()
-    state: Any = None
-    ids: tuple[int, ...] = ()
+    objects = _Objects(tracker)
+    seen = _LastSeen() if lost == "keep" else None
     for frame in frames:
         began = time.perf_counter()
         height, width = frame.image.shape[:2]
-        picture = torch.from_numpy(frame.image).to(tracker.device)
         new = [p for p in prompts if p.frame == frame.index]
-        results: list[Result] = []
-        if new:
-            going = {p.id for p in new}
-            keep = [i for i, number in enumerate(ids) if number not in going]
-            state = state[keep] if state is not None and keep else None
-            ids = tuple(ids[i] for i in keep)
-        if state is not None:
-            state, result = tracker.step(state, picture)
-            results.append(result)
-        if new:
-            added = tracker.start(picture, _prompts(new))
-            results.append(tracker.step(added, picture)[1])  # the mask in the prompt's own frame
-            state = added if state is None else state.join(added)
-            ids = (*ids, *(p.id for p in new))
-        result_of_all = _joined(results)
+        result = objects.advance(torch.from_numpy(frame.image).to(tracker.device), new)
         stepped = time.perf_counter()
-        labels = _labels(result_of_all, ids, height, width, tracker.mask_threshold)
-        records = _records(result_of_all, labels, ids, {p.id for p in new})
+        labels = _labels(result, objects.ids, height, width, tracker.mask_threshold)
+        for prompt in new:
+            if isinstance(prompt, MaskPrompt):
+                labels[prompt.mask] = prompt.id
+        records = _records(result, labels, objects.ids, {p.id for p in new})
+        if seen is not None:
+            records = seen.kept(labels, records)
         spent.step += stepped - began
         spent.merge += time.perf_counter() - stepped
         spent.frames += 1
         yield TrackedFrame(frame.index, frame.time, frame.image, labels, records)
 
 
-def _prompts(new: Sequence[BoxPrompt]) -> Prompts:
+@dataclass
+class _Objects:
+    """The objects followed so far: the tracker's state, and their ids in its order."""
+
+    tracker: Tracker
+    ids: tuple[int, ...] = ()
+    state: Any = None
+
+    def advance(self, picture: Tensor, new: Sequence[Prompt]) -> Result | None:
+        """Their answers in the next frame, ``(H, W, 3)``, in the order of ``ids``; the ``new`` ones join or begin anew.
+
+        The masks of those given by mask are left empty.
+        """
+        results: list[Result] = []
+        if new:
+            self._drop({p.id for p in new})
+        if self.state is not None:
+            self.state, result = self.tracker.step(self.state, picture)
+            results.append(result)
+        for group in _by_kind(new):
+            added = self.tracker.start(picture, _prompts(group))
+            answer = self.tracker.step(added, picture)[1]  # the mask in the prompt's own frame
+            if isinstance(group[0], MaskPrompt):
+                answer = replace(answer, masks=torch.zeros_like(answer.masks), lost=torch.zeros_like(answer.lost))
+            results.append(answer)
+            self.state = added if self.state is None else self.state.join(added)
+            self.ids = (*self.ids, *(p.id for p in group))
+        return _joined(results)
+
+    def _drop(self, ids: set[int]) -> None:
+        keep = [i for i, number in enumerate(self.ids) if number not in ids]
+        self.state = self.state[keep] if self.state is not None and keep else None
+        self.ids = tuple(self.ids[i] for i in keep)
+
+
+def _by_kind(prompts: Sequence[Prompt]) -> list[Sequence[Prompt]]:
+    """Boxes and masks by themselves, as a tracker starts from one kind at a time; no empty group."""
+    boxes = [p for p in prompts if isinstance(p, BoxPrompt)]
+    masks = [p for p in prompts if isinstance(p, MaskPrompt)]
+    return [group for group in (boxes, masks) if group]
+
+
+def _prompts(new: Sequence[Prompt]) -> Prompts:
+    """``new``, all of one kind, as the tracker takes them."""
     edges = [(x, y, x + w, y + h) for x, y, w, h in (p.box for p in new)]
-    return Prompts(tuple(p.id for p in new), torch.tensor(edges, dtype=torch.float32))
+    given = [p.mask for p in new if isinstance(p, MaskPrompt)]
+    masks = torch.from_numpy(np.stack(given)).to(torch.float32) if given else None
+    return Prompts(tuple(p.id for p in new), torch.tensor(edges, dtype=torch.float32), masks)
 
 
 def _joined(results: Sequence[Result]) -> Result | None:
     if len(results) < 2:
         return results[0] if results else None
-    first, second = results
-    return Result(
-        torch.cat([first.boxes, second.boxes]),
-        torch.cat([first.scores, second.scores]),
-        torch.cat([first.masks, second.masks]),
-        torch.cat([first.windows, second.windows]),
-        torch.cat([first.lost, second.lost]),
-    )
+    return Result(**{f.name: torch.cat([getattr(r, f.name) for r in results]) for f in fields(Result)})
 
 
 def _labels(result: Result | None, ids: Sequence[int], height: int, width: int, threshold: float) -> LabelMap:
@@ -114,14 +155,56 @@ def _records(
     boxes, scores, lost = result.boxes.tolist(), result.scores.tolist(), result.lost.tolist()
     records = []
     for i, number in enumerate(ids):
-        mask = (labels == number).view(np.uint8)
-        x, y, w, h = cv2.boundingRect(mask)
-        area = int(np.count_nonzero(mask[y : y + h, x : x + w]))
+        tight, area = _extent(labels, number)
         status: Status = "lost" if lost[i] or not area else "prompted" if number in prompted else "tracked"
         x0, y0, x1, y1 = boxes[i]
-        tight: Box | None = (float(x), float(y), float(w), float(h)) if area else None
         records.append(ObjectRecord(number, tight, scores[i], area, status, (x0, y0, x1 - x0, y1 - y0)))
     return tuple(sorted(records, key=lambda r: r.id))
+
+
+def _extent(labels: LabelMap, number: int) -> tuple[Box | None, int]:
+    """Tightest box round an object, None where it has no pixel, and its area."""
+    mask = np.equal(labels, number).view(np.uint8)
+    x, y, w, h = cv2.boundingRect(mask)
+    area = int(np.count_nonzero(mask[y : y + h, x : x + w]))
+    return ((float(x), float(y), float(w), float(h)) if area else None), area
+
+
+@dataclass
+class _LastSeen:
+    """Where each object was when it was last seen, the latest last."""
+
+    regions: dict[int, tuple[slice, slice, Mask]] = field(default_factory=dict)
+
+    def kept(self, labels: LabelMap, records: Sequence[ObjectRecord]) -> tuple[ObjectRecord, ...]:
+        """The records after the regions of lost objects were put into ``labels``, where no other object is."""
+        lost = set()
+        for record in records:
+            if record.status == "lost" or record.box is None:
+                lost.add(record.id)
+                continue
+            x, y, w, h = map(int, record.box)
+            rows, columns = slice(y, y + h), slice(x, x + w)
+            self.regions.pop(record.id, None)
+            self.regions[record.id] = rows, columns, np.equal(labels[rows, columns], record.id)
+        for number, (rows, columns, region) in reversed(self.regions.items()):
+            if number in lost:
+                part = labels[rows, columns]
+                part[region & (part == 0)] = number
+        return tuple(self._measured(record, labels) if record.id in lost else record for record in records)
+
+    def _measured(self, record: ObjectRecord, labels: LabelMap) -> ObjectRecord:
+        box, area = _extent(labels, record.id)
+        return replace(record, box=box, area=area)
+
+
+def _first_masks(sequence: LabelledSequence) -> Iterator[MaskPrompt]:
+    for number, index in sequence.objects.items():
+        labels = sequence.labels(index)
+        mask = None if labels is None else np.equal(labels, number)
+        if mask is None or not mask.any():
+            raise DataError(f"{sequence.name}: no mask of object {number} in frame {index}")
+        yield MaskPrompt(number, mask, index)
 
 
 def first_boxes(sequence: LabelledSequence) -> list[BoxPrompt]:
@@ -129,42 +212,62 @@ def first_boxes(sequence: LabelledSequence) -> list[BoxPrompt]:
 
     Raises DataError where that mask is not known or empty.
     """
-    prompts = []
-    for number, index in sequence.objects.items():
-        labels = sequence.labels(index)
-        mask = None if labels is None else np.equal(labels, number).view(np.uint8)
-        x, y, w, h = (0, 0, 0, 0) if mask is None else cv2.boundingRect(mask)
-        if not w:
-            raise DataError(f"{sequence.name}: no mask of object {number} in frame {index}")
-        prompts.append(BoxPrompt(number, (float(x), float(y), float(w), float(h)), index))
+    return [BoxPrompt(p.id, p.box, p.frame) for p in _first_masks(sequence)]
+
+
+def first_masks(sequence: LabelledSequence) -> list[MaskPrompt]:
+    """Each object's first mask: what a benchmark gives a tracker that starts from masks.
+
+    Raises DataError where that mask is not known, empty, or of another size than its frame.
+    """
+    prompts = list(_first_masks(sequence))
+    sizes = {index: sequence.image(index).shape[:2] for index in {p.frame for p in prompts}}
+    for prompt in prompts:
+        (h, w), (height, width) = prompt.mask.shape, sizes[prompt.frame]
+        if (h, w) != (height, width):
+            fault = f"the mask of frame {prompt.frame} is {w}x{h}, its image {width}x{height}"
+            raise DataError(f"{sequence.name}: {fault}")
     return prompts
 
 
-def segment(sequence: LabelledSequence, tracker: Tracker, stages: Stages | None = None) -> Iterator[LabelMap]:
-    """Label maps of a data set's sequence, each object started from its first box; reading runs ahead."""
+def segment(
+    sequence: LabelledSequence, tracker: Tracker, stages: Stages | None = None, start: Start = "box"
+) -> Iterator[LabelMap]:
+    """Label maps of a data set's sequence, each object started from its first box or mask; reading runs ahead."""
+    prompts: Sequence[Prompt] = first_boxes(sequence) if start == "box" else first_masks(sequence)
     frames = (Frame(i, float(i), sequence.image(i)) for i in range(len(sequence)))
     with ahead(frames) as decoded:
-        for answer in follow(decoded, tracker, first_boxes(sequence), stages):
+        for answer in follow(decoded, tracker, prompts, stages):
             yield answer.labels
 
 
 def track(
-    source: str | Path, tracker: Tracker, *, boxes: Sequence[Box], ids: Sequence[int] | None = None
+    source: str | Path,
+    tracker: Tracker,
+    *,
+    boxes: Sequence[Box] = (),
+    masks: Masks = (),
+    ids: Sequence[int] | None = None,
+    lost: Lost = "empty",
 ) -> Iterator[TrackedFrame]:
-    """Follows ``boxes`` (x, y, w, h in pixels of the first frame) through a video file or a folder of images.
+    """Follows the objects in ``boxes`` and ``masks`` of the first frame through a video file or a folder of images.
+
+    ``boxes`` are x, y, w, h in pixels. ``masks`` is a list of ``(H, W)`` arrays, bool or uint8, an object each where
+    it is not 0; or one label map ``(H, W)`` uint8, whose objects keep their ids (a single label 255 is no id). The
+    others are numbered 1, 2, ..., boxes first, or named by ``ids``. ``lost``: a lost object's mask is empty, or the
+    last one held ("keep").
 
     Yields a ``TrackedFrame`` a frame: ``index``, ``time`` in seconds, ``image``, ``labels`` ``(H, W)`` uint8 and
-    ``objects``, a record each. Raises InputError for a source or a box that cannot be used.
+    ``objects``, a record each. Raises InputError for a source, a box or a mask that cannot be used.
     """
-    numbers = range(1, len(boxes) + 1) if ids is None else ids
-    if len(numbers) != len(boxes):
-        raise InputError(f"{len(numbers)} ids for {len(boxes)} boxes; give one an object")
+    if lost not in get_args(Lost):
+        raise InputError(one_of("mask of a lost object", lost, get_args(Lost)))
+    given = prompts_of(boxes, masks, ids)
     opened = open_source(source)
-    given = [BoxPrompt(n, b) for n, b in zip(numbers, boxes, strict=True)]
     prompts, _ = check(given, opened.width, opened.height, opened.frames)
 
     def run() -> Iterator[TrackedFrame]:
         with opened, ahead(opened) as frames:
-            yield from follow(frames, tracker, prompts)
+            yield from follow(frames, tracker, prompts, lost=lost)
 
     return run()

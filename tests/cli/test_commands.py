@@ -57,6 +57,25 @@ def test_eval_runs_a_model_and_scores_its_masks(
     assert ran["global"]["J"]["mean"] > 0.7
 
 
+def test_eval_starts_from_the_first_mask(davis: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Or from its box; the report and the terminal say which, and the first map saved is what was given."""
+    for start, extra in (("box", []), ("mask", ["--start", "mask"])):
+        out = tmp_path / start
+        code, _, err = said(
+            capsys, "eval", "davis2016", "--data", davis, "--out", out, "--save-masks", "--threads", 1, *extra
+        )
+        assert code == 0
+        assert f"from the first {start}" in err
+        assert json.loads((out / "report.json").read_text())["model"]["start"] == start
+        with PillowImage.open(out / "masks/pond/00000.png") as picture:
+            first = np.array(picture)
+        with PillowImage.open(davis / "Annotations/480p/pond/00000.png") as picture:
+            assert ((np.array(picture) != 0) == (first == 1)).all() == (start == "mask")
+    code, _, err = said(capsys, "eval", "davis2016", "--data", davis, "--out", tmp_path / "o", "--start", "point")
+    assert code == 2
+    assert "known: box, mask" in err
+
+
 def test_eval_refuses_what_is_missing(davis: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Unknown benchmark 2, missing data 3, a report in the way 5."""
     assert said(capsys, "eval", "davis1999", "--data", davis)[0] == 2
@@ -98,10 +117,10 @@ def test_train_stops_resumes_and_gives_weights_that_run(
     from dataclasses import replace
 
     from vossegment.training import run as training
-    from vossegment.training.recipes import e3sn
+    from vossegment.training.recipes import RECIPES
 
-    small = replace(e3sn.E3SN_SMALL, steps=3, batch=2, warm_up=1)
-    monkeypatch.setitem(e3sn.RECIPES, "e3sn_small", small)
+    small = replace(RECIPES["e3sn_small"], steps=3, batch=2, warm_up=1)
+    monkeypatch.setitem(RECIPES, "e3sn_small", small)
     monkeypatch.setattr(training, "load_imagenet", lambda trunk, source: "nowhere")
     out = tmp_path / "run"
     stills = tmp_path / "stills"

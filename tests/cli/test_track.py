@@ -12,12 +12,11 @@ import pytest
 from PIL import Image as PillowImage
 
 from vossegment.cli.app import run
-from vossegment.cli.track import frame_of, numbered, parse_box, to_xywh
 from vossegment.data.sequence import ArraySequence
 from vossegment.data.synthetic import synthetic_clip
 from vossegment.demo import write_clip
-from vossegment.errors import InputError
 from vossegment.pipeline import first_boxes
+from vossegment.writers.masks import write_labels
 from vossegment.writers.types import RunInfo
 
 WHOLE = synthetic_clip(frames=48, height=240, width=420)
@@ -145,6 +144,121 @@ def test_a_truncated_file_ends_with_a_warning(clip: Path, tmp_path: Path, capsys
     assert err.count("\n") == 1
 
 
+def _masks(folder: Path) -> np.ndarray:
+    """Two masks of the clip's size: an indexed one with the object as 4 and a corner as 9, and a black and white."""
+    labels = (CLIP.labels(0) == 1) * np.uint8(4)
+    labels[:8, :8] = 9
+    write_labels(folder / "two.png", labels)
+    cv2.imwrite(str(folder / "white.png"), (CLIP.labels(0) == 1) * np.uint8(255))
+    return labels
+
+
+def test_masks(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids of an indexed one stay, a black and white one is numbered after the boxes; the first map is the one given."""
+    monkeypatch.chdir(tmp_path)
+    labels = _masks(tmp_path)
+    code, _, err = call(
+        capsys, clip, "--mask", "two.png", "--mask", "white.png@2", "--box", "200,100,20,20",
+        "--save", "masks,json", "--out", "o", "--quiet",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    track = json.loads((tmp_path / "o/track.json").read_text())
+    x, y, w, h = cv2.boundingRect((labels == 4).view(np.uint8))
+    assert track["objects"] == [
+        {"id": 1, "prompt": {"frame": 0, "box": [200, 100, 20, 20]}},
+        {"id": 4, "prompt": {"frame": 0, "box": [x, y, w, h], "mask": "two.png"}},
+        {"id": 9, "prompt": {"frame": 0, "box": [0, 0, 8, 8], "mask": "two.png"}},
+        {"id": 2, "prompt": {"frame": 2, "box": [x, y, w, h], "mask": "white.png"}},
+    ]
+    with PillowImage.open(tmp_path / "o/masks/00000.png") as picture:
+        found = np.array(picture)
+    np.testing.assert_array_equal(found * np.isin(found, [4, 9]), labels)
+    assert [[o["id"] for o in f["objects"]] for f in track["frames"]] == [[1, 4, 9]] * 2 + [[1, 2, 4, 9]] * 4
+    assert track["frames"][2]["objects"][1]["status"] == "prompted"
+
+
+def test_a_mask_may_stand_at_a_time_and_have_an_at_in_its_name(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file of the whole name comes first."""
+    _masks(tmp_path)
+    name = tmp_path / "white@1.png"
+    (tmp_path / "white.png").rename(name)
+    arguments = (clip, "--mask", name, "--mask", f"{name}@0.1s", "--save", "json", "--out", tmp_path / "o", "--quiet")
+    assert call(capsys, *arguments)[0] == 0
+    objects = json.loads((tmp_path / "o/track.json").read_text())["objects"]
+    assert [(o["id"], o["prompt"]["frame"], o["prompt"]["mask"]) for o in objects] == [
+        (1, 0, str(name)),
+        (2, 2, str(name)),
+    ]
+
+
+def test_ids_of_masks_that_are_taken(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 2, a line that names both; in another frame the object is prompted again."""
+    _masks(tmp_path)
+    mask, again = f"{tmp_path}/two.png", f"{tmp_path}/two.png@1"
+    for other in (["--box", "4=1,1,5,5"], ["--mask", mask]):
+        code, _, err = call(capsys, clip, *other, "--mask", mask, "--out", tmp_path / "o")
+        assert (code, err.count("\n")) == (2, 1)
+        assert "object 4 has two prompts in frame 0" in err
+        assert f"mask {mask}; give one" in err
+    assert call(capsys, clip, "--mask", mask, "--mask", again, "--save", "json", "--out", tmp_path / "o", "-q")[0] == 0
+    frames = json.loads((tmp_path / "o/track.json").read_text())["frames"]
+    assert [o["status"] for o in frames[1]["objects"]] == ["prompted"] * 2
+
+
+def test_prompts_from_a_file(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Boxes and masks, masks beside the file wherever one stands; of several objects in a mask, the one named."""
+    folder = tmp_path / "prompts"
+    folder.mkdir()
+    _masks(folder)
+    entries = [
+        {"id": 9, "mask": "two.png"},
+        {"id": 3, "frame": 2, "mask": "white.png"},
+        {"id": 5, "frame": 1, "box": [10, 20, 30.5, 40]},
+    ]
+    (folder / "p.json").write_text(json.dumps(entries))
+    code, _, err = call(
+        capsys, clip, "--prompts", folder / "p.json", "--box", BOX, "--save", "json", "--out", tmp_path / "o", "-q"
+    )
+    assert (code, err) == (0, "")
+    objects = json.loads((tmp_path / "o/track.json").read_text())["objects"]
+    assert [(o["id"], o["prompt"]["frame"], o["prompt"].get("mask")) for o in objects] == [
+        (1, 0, None), (9, 0, "two.png"), (3, 2, "white.png"), (5, 1, None),
+    ]  # fmt: skip
+    assert objects[1]["prompt"]["box"] == [0, 0, 8, 8]
+
+
+def test_a_prompt_is_never_overwritten(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A mask among the earlier results in the output folder: exit 2, and it stays."""
+    _masks(tmp_path)
+    (tmp_path / "o/masks").mkdir(parents=True)
+    mask = tmp_path / "o/masks/00000.png"
+    (tmp_path / "two.png").rename(mask)
+    code, _, err = call(capsys, clip, "--mask", mask, "--out", tmp_path / "o", "--overwrite")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "another --out" in err
+    assert mask.is_file()
+
+
+def test_a_lost_object_is_shown_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The picture turns black: nothing, or the mask before that. Lost it is either way."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for i in range(3):
+        cv2.imwrite(str(folder / f"{i}.png"), CLIP.image(i)[..., ::-1] * (i < 2))
+    areas = {}
+    for lost in ("empty", "keep"):
+        out = tmp_path / lost
+        code, _, _ = call(capsys, folder, "--box", BOX, "--lost", lost, "--save", "json", "--out", out, "-q")
+        assert code == 0
+        records = [f["objects"][0] for f in json.loads((out / "track.json").read_text())["frames"]]
+        assert [r["status"] for r in records] == ["prompted", "tracked", "lost"]
+        areas[lost] = [r["area"] for r in records]
+    assert areas["empty"][2] == 0
+    assert areas["keep"][2] == areas["keep"][1] == areas["empty"][1]
+
+
 def _text(path: Path) -> None:
     path.write_text("not a video")
 
@@ -198,7 +312,14 @@ def test_sources_that_cannot_be_used(
         (["--box", "0=1,1,5,5"], "1 to 255"),
         (["--box", "1,1,5,5@99"], "begins in frame 99"),
         (["--box", "1,1,5,5@soon"], "neither a frame"),
-        (["--box", "1=1,1,5,5", "--box", "1=9,9,5,5"], "two boxes"),
+        (["--box", "1=1,1,5,5", "--box", "1=9,9,5,5"], "two prompts in frame 0, box 1,1,5,5 and box 9,9,5,5"),
+        (["--box", f"{'1' * 5000}=1,1,5,5"], "not four numbers"),
+        (["--mask", "nonesuch.png"], "mask nonesuch.png: no such file"),
+        (["--mask", "nonesuch.png@soon"], "start 'soon': neither a frame"),
+        (["--mask", "."], "mask .: not a file"),
+        (["--mask", "m" * 5000], "File name too long"),
+        (["--prompts", "nonesuch.json"], "nonesuch.json: no such file"),
+        (["--box", "1,1,5,5", "--lost", "found"], "known: empty, keep"),
         (["--box", "1,1,5,5", "--model", "nonesuch"], "e3sn"),
         (["--box", "1,1,5,5", "--save", "gif"], "masks"),
         (["--box", "1,1,5,5", "--save", ","], "nothing to save"),
@@ -238,25 +359,3 @@ def test_output_that_is_a_file(clip: Path, tmp_path: Path, capsys: pytest.Captur
     assert code == 5
     assert err.count("\n") == 1
     assert (tmp_path / "o").read_text() == "mine"
-
-
-def test_boxes_as_typed() -> None:
-    """Ids, times and formats."""
-    assert parse_box("1,2,3,4") == (None, [1, 2, 3, 4], "")
-    assert parse_box(" 3 = 1.5,2,3,4 @ 1.5s") == (3, [1.5, 2, 3, 4], "1.5s")
-    assert numbered([2, None, None]) == [2, 1, 3]
-    assert to_xywh([1, 2, 4, 6], "xyxy", (1, 1)) == (1, 2, 3, 4)
-    assert to_xywh([5, 5, 4, 2], "cxcywh", (1, 1)) == (3, 4, 4, 2)
-    assert to_xywh([0.5, 0.5, 0.1, 0.1], "xywh", (200, 100)) == (100, 50, 20, 10)
-    with pytest.raises(InputError, match="four numbers"):
-        parse_box("1,2,3,4@5@6")
-
-
-def test_starts_as_typed() -> None:
-    """A frame number, or seconds by the rate."""
-    from fractions import Fraction
-
-    assert frame_of("45", None) == 45
-    assert frame_of("1.5s", Fraction(30000, 1001)) == 45
-    with pytest.raises(InputError, match="no frame rate"):
-        frame_of("1s", None)

@@ -10,9 +10,13 @@ from torch import Tensor
 
 from vossegment.models import MODELS
 from vossegment.networks.e3sn import E3SN, Response, Template
+from vossegment.networks.guided import Guided
+from vossegment.tracking.siamese import SiameseSettings
 
 CELLS = torch.tensor([[0, 12, 12], [1, 0, 24], [1, 3, 7]])
-every_model = pytest.mark.parametrize("name", MODELS)
+SIAMESE = [name for name, row in MODELS.items() if isinstance(row.settings, SiameseSettings)]
+every_siamese = pytest.mark.parametrize("name", SIAMESE)
+every_propagating = pytest.mark.parametrize("name", [name for name in MODELS if name not in SIAMESE])
 
 
 def crops(n: int) -> tuple[Tensor, Tensor]:
@@ -39,14 +43,14 @@ def check_learns(network: E3SN) -> None:
     check_shapes(response, masks, 2)
     loss = sum((x * torch.randn_like(x)).mean() for x in (response.scores, response.boxes, masks))
     assert isinstance(loss, Tensor)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     without = [k for k, p in network.named_parameters() if p.requires_grad and p.grad is None]
     assert without == []
     broken = [k for k, p in network.named_parameters() if p.grad is not None and not torch.isfinite(p.grad).all()]
     assert broken == []
 
 
-@every_model
+@every_siamese
 def test_forward_and_backward(name: str) -> None:
     """Shapes, no NaN, and every trainable parameter gets a gradient."""
     check_learns(MODELS[name].build())  # type: ignore[arg-type]
@@ -59,7 +63,7 @@ def test_options(tiny_e3sn: Callable[..., E3SN], aggregate: bool, head_on_sum: b
     check_learns(tiny_e3sn(aggregate=aggregate, head_on_sum=head_on_sum))
 
 
-@every_model
+@every_siamese
 def test_a_batch_is_its_items(name: str) -> None:
     """Two pairs at once give what each gives alone: items never see each other."""
     network: E3SN = MODELS[name].build().eval()  # type: ignore[assignment]
@@ -76,7 +80,7 @@ def test_a_batch_is_its_items(name: str) -> None:
         torch.testing.assert_close(whole, torch.cat(parts), rtol=1e-3, atol=1e-4)
 
 
-@every_model
+@every_siamese
 def test_no_state_is_kept(name: str) -> None:
     """A network holds weights only: another template in between changes nothing (eval), and no buffer moves."""
     network: E3SN = MODELS[name].build().eval()  # type: ignore[assignment]
@@ -88,6 +92,58 @@ def test_no_state_is_kept(name: str) -> None:
         again = network.template(one)
         network.search(first, search)
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
+
+
+def windows(n: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Crops of 64 pixels with a mask of the object's whole extent, softened guidance."""
+    masks = torch.zeros(n, 64, 64)
+    for i in range(n):
+        masks[i, 10 + 8 * i : 50, 16:40] = 1
+    return torch.rand(n, 3, 64, 64) * 255, masks, masks * 0.8
+
+
+@every_propagating
+def test_propagating_forward_and_backward(name: str) -> None:
+    """A mask a crop, no NaN, and a finite gradient, not 0, for every trainable parameter."""
+    network: Guided = MODELS[name].build().train()  # type: ignore[assignment]
+    images, masks, guidance = windows(3)
+    logits = network.segment(network.reference(images, masks), images.flip(3), guidance)
+    assert logits.shape == (3, 64, 64)
+    assert torch.isfinite(logits).all()
+    (logits * torch.randn_like(logits)).mean().backward()  # type: ignore[no-untyped-call]
+    trained = {k: p.grad for k, p in network.named_parameters() if p.requires_grad}
+    assert [k for k, g in trained.items() if g is None or not g.any() or not torch.isfinite(g).all()] == []
+
+
+@every_propagating
+def test_a_propagated_batch_is_its_items(name: str) -> None:
+    """Two objects at once get what each gets alone."""
+    network: Guided = MODELS[name].build().eval()  # type: ignore[assignment]
+    images, masks, guidance = windows(2)
+
+    def answer(items: slice) -> tuple[Tensor, ...]:
+        reference = network.reference(images[items], masks[items])
+        return (*reference, network.segment(reference, images.flip(3)[items], guidance[items]))
+
+    with torch.no_grad():
+        together, alone = answer(slice(0, 2)), [answer(slice(i, i + 1)) for i in (0, 1)]
+    for whole, *parts in zip(together, *alone, strict=True):
+        assert not torch.equal(whole[0], whole[1])
+        torch.testing.assert_close(whole, torch.cat(parts), rtol=1e-4, atol=1e-5)
+
+
+@every_propagating
+def test_no_state_is_kept_between_steps(name: str) -> None:
+    """Another object's reference and step in between change nothing (eval), and no buffer moves."""
+    network: Guided = MODELS[name].build().eval()  # type: ignore[assignment]
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    images, masks, guidance = windows(2)
+    with torch.no_grad():
+        reference = network.reference(images[:1], masks[:1])
+        first = network.segment(reference, images[:1], guidance[:1])
+        network.segment(network.reference(images[1:], masks[1:]), images[1:], guidance[1:])
+        assert torch.equal(network.segment(reference, images[:1], guidance[:1]), first)
     assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from vossegment.networks.mobilenet import DepthwiseConv, MobileNetV2
+from vossegment.networks.mobilenet import MobileNetV2
 from vossegment.networks.resnet import BasicBlock, resnet18, resnet50
 from vossegment.networks.trunk import Trunk
 
@@ -124,21 +124,3 @@ def test_basic_block_takes_no_1x1_stride() -> None:
     """The block without a 1x1 convolution says that it cannot put the stride there."""
     with pytest.raises(ValueError, match="1x1"):
         BasicBlock(8, 8, stride=2, dilation=1, shortcut=1, stride_on="1x1")
-
-
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 2), (5, 5), (6, 6), (6, 9), (15, 4)])
-@pytest.mark.parametrize("dilation", [1, 2])
-def test_depthwise_trains_as_it_runs(height: int, width: int, dilation: int) -> None:
-    """The sub-grids used in training give the plain convolution's values and gradients, at odd and even sizes."""
-    conv = DepthwiseConv(5, dilation=dilation).double()
-    outcomes = []
-    x0 = torch.randn(2, 5, height, width, dtype=torch.float64)
-    towards = torch.randn(2, 5, height, width, dtype=torch.float64)
-    for training in (False, True):
-        x = x0.clone().requires_grad_()
-        conv.train(training).zero_grad()
-        y = conv(x)
-        (y * towards).sum().backward()
-        outcomes.append((y.detach(), x.grad, conv.weight.grad, conv.bias.grad if conv.bias is not None else None))
-    for plain, trained in zip(*outcomes, strict=True):
-        torch.testing.assert_close(trained, plain)

@@ -12,6 +12,7 @@ from vossegment.errors import InputError
 from vossegment.models import MODELS
 from vossegment.networks.e3sn import E3SN
 from vossegment.runtime.prepare import choose_device, choose_precision, fold, prepare
+from vossegment.tracking.siamese import SiameseSettings
 
 CPU = torch.device("cpu")
 
@@ -61,9 +62,12 @@ def test_fold_leaves_no_batch_norm_in_a_sequence() -> None:
     assert isinstance(alone[1], nn.BatchNorm2d)
 
 
-@pytest.mark.parametrize("name", MODELS)
+SIAMESE = [name for name, row in MODELS.items() if isinstance(row.settings, SiameseSettings)]
+
+
+@pytest.mark.parametrize("name", SIAMESE)
 def test_prepared_is_plain(name: str) -> None:
-    """Folding and layout change no answer of any registered model."""
+    """Folding and layout change no answer of any registered Siamese model."""
     network: E3SN = MODELS[name].build().eval()  # type: ignore[assignment]
     stir(network)
     template, search = torch.rand(1, 3, 127, 127) * 255, torch.rand(1, 3, 255, 255) * 255

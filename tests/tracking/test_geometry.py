@@ -10,12 +10,17 @@ import torch
 from torch import Tensor
 
 from vossegment.tracking.geometry import (
+    between,
     context_side,
     crop,
     crop_array,
+    cut,
     inner_windows,
     inverse,
+    mask_boxes,
+    object_side,
     paste,
+    resample,
     square_windows,
 )
 
@@ -44,6 +49,31 @@ BLACK = torch.zeros(1, 3)
 def test_context_side(size: tuple[float, float], side: float) -> None:
     """sqrt((w + p)(h + p)) with p = (w + h) / 2."""
     assert context_side(torch.tensor([size])).tolist() == pytest.approx([side])
+
+
+@pytest.mark.parametrize(
+    ("size", "side"),
+    [
+        ((0.0, 0.0), 8.0),
+        ((1.0, 1.0), 10.0),
+        ((40.0, 40.0), 88.0),
+        ((80.0, 45.0), 2 * 60 + 8.0),
+        ((10.0, 160.0), 1.35 * 160 + 8),
+        ((160.0, 10.0), 1.35 * 160 + 8),
+    ],
+)
+def test_object_side(size: tuple[float, float], side: float) -> None:
+    """Twice the object's own side, or enough for a long one; tiny ones keep eight pixels of room."""
+    assert object_side(torch.tensor([size])).tolist() == pytest.approx([side])
+
+
+def test_object_sides() -> None:
+    """N sizes give N sides, none none; the window always holds the object."""
+    assert object_side(torch.zeros(0, 2)).shape == (0,)
+    sizes = torch.rand(50, 2) * torch.tensor([300.0, 40.0])
+    sides = object_side(sizes)
+    assert (sides > sizes.amax(1)).all()
+    torch.testing.assert_close(torch.cat([object_side(size[None]) for size in sizes]), sides)
 
 
 def test_square_windows() -> None:
@@ -118,6 +148,28 @@ def test_many_windows_are_each_window() -> None:
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=0.01)
 
 
+@pytest.mark.parametrize("scale", [2.0, 3.3, 4.0, 9.0])
+def test_fine_patterns_are_averaged(scale: float) -> None:
+    """Stripes finer than a window pixel become their mean, wherever the window begins; no false stripes."""
+    frame = torch.zeros(200, 240, 3, dtype=torch.uint8)
+    frame[:, ::2] = 200
+    for x in (100.0, 100.4, 101.0):
+        window = square_windows(torch.tensor([[x, 90.0]]), torch.tensor([16 * scale]), 16)
+        found = crop(frame, window, 16, torch.full((1, 3), 100.0))
+        assert (found - 100).abs().max() < 1
+
+
+def test_crop_is_the_same_on_any_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether only the part under a window is read, or the whole frame at every size, the crop is the same."""
+    frame = torch.randint(0, 256, (70, 90, 3), dtype=torch.uint8)
+    places = ((45, 35), 0.6, 20), ((5, 60), 2.2, 0), ((80, 10), 3.7, 70), ((45, 35), 9.0, 0), ((500, 35), 2, 0)
+    windows = torch.cat([turned(centre, scale, degrees, 20) for centre, scale, degrees in places])
+    fill = torch.rand(len(places), 3) * 255
+    here = crop(frame, windows, 20, fill)
+    monkeypatch.setattr("vossegment.tracking.geometry._host_may_read", lambda device: False)
+    torch.testing.assert_close(crop(frame, windows, 20, fill), here, rtol=1e-4, atol=0.01)
+
+
 def test_no_windows() -> None:
     """No window, no crop, and nothing to paste."""
     none = torch.zeros(0, 2, 3)
@@ -146,6 +198,78 @@ def test_paste_agrees_with_the_maps() -> None:
     window = square_windows(torch.tensor([[13.5, 11.5]]), torch.tensor([9.0]), 9)
     pasted = paste(mask, window, 20, 30)[0]
     assert (pasted > 0.5).nonzero().tolist() == [[7 + 6, 9 + 2]]
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_resample_by_the_identity(n: int) -> None:
+    """Seen from its own window a mask is itself."""
+    masks = torch.rand(n, 9, 9)
+    torch.testing.assert_close(resample(masks, torch.eye(2, 3).expand(n, 2, 3)), masks)
+
+
+def test_resample_goes_from_new_to_old() -> None:
+    """A window that begins 2 right of and 3 above the old one shows its pixels 2 further left and 3 further down."""
+    mask = torch.rand(1, 9, 9)
+    found = resample(mask, torch.tensor([[[1.0, 0, 2], [0, 1.0, -3]]]))
+    torch.testing.assert_close(found[0, 3:, :7], mask[0, :6, 2:])
+    assert found[0, :3].max() < 1e-5
+    assert found[0, :, 7:].max() < 1e-5
+
+
+def test_resample_each_by_its_own_map() -> None:
+    """N masks by N maps: one twice as near, one mirrored."""
+    masks = torch.rand(2, 8, 8)
+    maps = torch.tensor([[[0.5, 0, 0], [0, 0.5, 0]], [[-1.0, 0, 8], [0, 1.0, 0]]])
+    found = resample(masks, maps)
+    torch.testing.assert_close(found[1], masks[1].flip(1))
+    larger = torch.nn.functional.interpolate(masks[:1, None], scale_factor=2, mode="bilinear")[0, 0]
+    torch.testing.assert_close(found[0, 1:, 1:], larger[1:8, 1:8])
+
+
+@pytest.mark.parametrize(("scale", "degrees"), [(1, 0), (0.8, 30), (1.3, -50)])
+def test_resample_is_paste_and_cut(scale: float, degrees: float) -> None:
+    """From window to window directly is by way of the frame, to interpolation error, for a smooth mask."""
+    old, new = turned((60, 50), 1, 10, 48), turned((63, 46), scale, degrees, 48)
+    mask = smooth(48, 48)[None, :, :, 0].float()
+    direct, known = (resample(m, between(new, old)) for m in (mask, torch.ones_like(mask)))
+    over_the_frame = cut(paste(mask, old, 120, 130), new, 48)
+    inside = cut((paste(torch.ones_like(mask), old, 120, 130) > 0.999).float(), new, 48) > 0.999
+    assert 0.3 < float(inside.float().mean()) <= 1
+    assert bool((known[inside] > 0.999).all())
+    assert (direct - over_the_frame)[inside].abs().max() < 3
+
+
+def test_between() -> None:
+    """The map from a window to itself is none; from one to another and on is the way there at once."""
+    a, b, c = (turned((5 + 9 * k, 20 - k), 0.7 + k, 40.0 * k, 16) for k in range(3))
+    torch.testing.assert_close(between(a, a), torch.eye(2, 3)[None], rtol=1e-5, atol=1e-5)
+    point = torch.tensor([[3.0], [7.0]])
+    there = between(a, b)[:, :, :2] @ point + between(a, b)[:, :, 2:]
+    on = between(b, c)[:, :, :2] @ there + between(b, c)[:, :, 2:]
+    torch.testing.assert_close(on, between(a, c)[:, :, :2] @ point + between(a, c)[:, :, 2:], rtol=1e-4, atol=1e-4)
+    in_frame = [w[:, :, :2] @ p + w[:, :, 2:] for w, p in ((a, point), (b, there))]
+    torch.testing.assert_close(in_frame[1], in_frame[0], rtol=1e-4, atol=1e-4)
+
+
+def test_cut_is_a_slice() -> None:
+    """A mask of the whole frame, in a window of the frame's own pixels, is a slice of it, 0 beyond the frame."""
+    masks = torch.rand(2, 20, 30)
+    windows = square_windows(torch.tensor([[15.0, 10.0], [0.0, 10.0]]), torch.tensor([8.0, 8.0]), 8)
+    found = cut(masks, windows, 8)
+    torch.testing.assert_close(found[0], masks[0, 6:14, 11:19])
+    torch.testing.assert_close(found[1, :, 4:], masks[1, 6:14, :4])
+    assert found[1, :, :4].max() < 1e-5
+
+
+def test_mask_boxes() -> None:
+    """Tight boxes in frame pixels, from the first pixel's near edge to the last one's far edge; none: the window."""
+    inside = torch.zeros(3, 10, 10, dtype=torch.bool)
+    inside[0, 2:5, 3:9] = True
+    inside[1, 9, 0] = True
+    windows = square_windows(torch.tensor([[50.0, 40.0], [5.0, 5.0], [0.0, 0.0]]), torch.tensor([20.0, 10, 30]), 10)
+    boxes, there = mask_boxes(inside, windows)
+    assert boxes.tolist() == [[46, 34, 58, 40], [0, 9, 1, 10], [-15, -15, 15, 15]]
+    assert there.tolist() == [True, True, False]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vossegment.tracking.geometry import paste, square_windows
-from vossegment.tracking.merge import label_map, regions
+from vossegment.tracking.geometry import paste, regions, square_windows
+from vossegment.tracking.merge import label_map
 from vossegment.tracking.types import Result
 
 HEIGHT, WIDTH = 40, 60

@@ -57,7 +57,7 @@ def test_frames_without_the_object_are_left_out() -> None:
     found = tracks(sequence(square(10), None, square(0), square(10, 7), square(12)))
     assert {t.id: [int(i[0, 0, 0]) for i in t.images] for t in found} == {1: [0, 4], 7: [3]}
     subject = found[0].subject(1)
-    assert subject.box == (0, 0, 12, 12)
+    assert subject.box == (0.0, 0.0, 12.0, 12.0)
     assert set(np.unique(subject.mask)) == {0, 255}
 
 
@@ -69,6 +69,33 @@ def test_objects_are_apart() -> None:
     assert (one.id, three.id) == (1, 3)
     assert three.subject(0).box == (20, 20, 35, 30)
     assert not (one.subject(0).mask & three.subject(0).mask).any()
+
+
+def test_rivals() -> None:
+    """The other objects of a picture, void not among them, are told with each; one that is alone has none."""
+    labels = square(10)
+    labels[20:30, 20:35], labels[30:35, :9], labels[:5, 40:] = 3, 4, 255
+    one, three, four = (t.subject(0) for t in tracks(sequence(labels)))
+    for subject, others in ((one, (three, four)), (three, (one, four)), (four, (one, three))):
+        assert subject.rivals is not None
+        assert (subject.rivals == others[0].mask | others[1].mask).all()
+    (alone,) = tracks(sequence(square(10)))
+    assert alone.subject(0).rivals is None
+
+
+def test_void_is_no_object() -> None:
+    """Pixels that belong to no object (255, DAVIS-2017) make no track, nor part of one, beside real objects."""
+    labels = square(10)
+    labels[20:30, 20:35] = 255
+    (only,) = tracks(sequence(labels, labels))
+    assert only.id == 1
+    assert only.subject(1).box == (0, 0, 10, 10)
+
+
+def test_binary_masks() -> None:
+    """A mask of 0 and 255 alone is an object: stills' masks may be binary."""
+    (only,) = tracks(sequence(square(10, 255)))
+    assert only.subject(0).box == (0, 0, 10, 10)
 
 
 def test_sizes_must_agree() -> None:

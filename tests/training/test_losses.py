@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from vossegment.training.losses import box_loss, hardest, mask_loss, score_loss, total_finite
+from vossegment.training.losses import box_loss, hardest, mask_loss, score_loss, segmentation_loss, total_finite
 from vossegment.training.targets import UNKNOWN
 
 
@@ -117,7 +117,7 @@ def test_unknown_pixels_do_not_count() -> None:
         assert float(a) == pytest.approx(float(b))
     other.requires_grad_()
     found = mask_loss(other, targets, counted)
-    (found.logistic + found.dice).backward()
+    (found.logistic + found.dice).backward()  # type: ignore[no-untyped-call]
     assert other.grad is not None
     assert not other.grad[:, :3].any()
     assert other.grad[:, 3:].all()
@@ -129,7 +129,7 @@ def test_uncounted_cells(counted: list[bool]) -> None:
     logits, targets = mask_case()
     logits.requires_grad_()
     found = mask_loss(logits, targets, torch.tensor(counted))
-    (found.logistic + found.dice).backward()
+    (found.logistic + found.dice).backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     assert [bool(g.any()) for g in logits.grad] == counted
     if not any(counted):
@@ -141,7 +141,7 @@ def test_a_window_wholly_outside() -> None:
     logits = torch.randn(1, 9, 9, requires_grad=True)
     found = mask_loss(logits, torch.full((1, 9, 9), UNKNOWN, dtype=torch.uint8), torch.tensor([True]))
     assert float(found.logistic.detach()) == 0
-    (found.logistic + found.dice).backward()
+    (found.logistic + found.dice).backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
 
@@ -156,7 +156,7 @@ def test_gradients_stay_finite(size: float) -> None:
     boxes = torch.full((2, 4, 5, 25, 25), size, requires_grad=True)
     found = mask_loss(logits, targets, torch.ones(3, dtype=torch.bool))
     loss = score_loss(scores, labels) + box_loss(boxes, torch.zeros_like(boxes), labels) + found.logistic + found.dice
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert torch.isfinite(loss)
     for leaf in (scores, logits, boxes):
         assert leaf.grad is not None
@@ -169,3 +169,70 @@ def test_gradients_stay_finite(size: float) -> None:
 def test_total_finite(value: float, fine: bool) -> None:
     """A step is taken on a finite loss of sane size only."""
     assert total_finite(torch.tensor(value)) is fine
+
+
+def disc(size: int = 64) -> torch.Tensor:
+    along = torch.arange(size) - size / 2
+    return ((along[:, None] ** 2 + along**2) < (size / 3) ** 2).float()
+
+
+@pytest.mark.parametrize("sure", [1.0, 30.0])
+def test_segmentation_of_a_right_mask(sure: float) -> None:
+    """Right everywhere the IoU is 1; sure of it too, the loss is nothing."""
+    truths = torch.stack([disc(), disc().flip(0)])
+    found = segmentation_loss((truths * 2 - 1) * sure, truths)
+    assert float(found.iou) == 1
+    assert float(found.logistic) == pytest.approx(math.log(1 + math.exp(-sure)), abs=1e-6)
+    assert (float(found.dice) < 1e-3) is (sure > 10)
+
+
+def test_segmentation_of_a_wrong_mask() -> None:
+    """The opposite of the truth shares nothing with it, and costs as much as it is sure."""
+    truths = disc()[None]
+    found = segmentation_loss((1 - truths * 2) * 30, truths)
+    assert float(found.iou) == 0
+    assert float(found.logistic) == pytest.approx(30)
+    assert float(found.dice) == pytest.approx(1 - 20 / (64 * 64 + 20), rel=1e-4)
+
+
+@pytest.mark.parametrize("claimed", [0, 1, 200])
+def test_segmentation_of_nothing(claimed: int) -> None:
+    """Where nothing is, nothing is right; the first pixel claimed makes the IoU 0, and each one costs."""
+    logits = torch.full((1, 32, 32), -30.0)
+    logits.view(-1)[:claimed] = 30
+    found = segmentation_loss(logits, torch.zeros(1, 32, 32))
+    assert float(found.iou) == (claimed == 0)
+    assert float(found.logistic) == pytest.approx(30 * claimed / 1024, abs=1e-6)
+    assert float(found.dice) == pytest.approx(1 - 20 / (claimed + 20), abs=1e-6)
+
+
+def test_segmentation_by_hand() -> None:
+    """Two samples of 2 x 2 pixels, one truth soft at its edge: means over pixels and over samples."""
+    logits = torch.tensor([[[0.0, math.log(3)], [-math.log(3), 0.0]], [[math.log(3)] * 2] * 2], requires_grad=True)
+    truths = torch.tensor([[[1.0, 0.75], [0.0, 0.0]], [[0.0, 0.0], [1.0, 1.0]]])
+    found = segmentation_loss(logits, truths)
+    # Probabilities 1/2, 3/4, 1/4, 1/2 and four times 3/4.
+    half, likely, unlikely = math.log(2), math.log(4 / 3), math.log(4)
+    first = (half + 0.75 * likely + 0.25 * unlikely + likely + half) / 4
+    second = (2 * unlikely + 2 * likely) / 4
+    dice = [1 - (2 * (0.5 + 0.75 * 0.75) + 20) / (2.0 + 1.75 + 20), 1 - (2 * 1.5 + 20) / (3 + 2 + 20)]
+    assert float(found.logistic.detach()) == pytest.approx((first + second) / 2)
+    assert float(found.dice.detach()) == pytest.approx(sum(dice) / 2)
+    assert float(found.iou) == pytest.approx((1 / 2 + 2 / 4) / 2)
+    assert not found.iou.requires_grad
+    (found.logistic + found.dice).backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    assert logits.grad.all()
+
+
+@pytest.mark.parametrize("size", [1e4, -1e4])
+def test_segmentation_gradients_stay_finite(size: float) -> None:
+    """Absurdly sure answers have finite losses and gradients, with an empty truth among them too."""
+    logits = torch.full((2, 8, 8), size, requires_grad=True)
+    truths = torch.zeros(2, 8, 8)
+    truths[0, :4] = 1
+    found = segmentation_loss(logits, truths)
+    (found.logistic + found.dice).backward()  # type: ignore[no-untyped-call]
+    assert all(torch.isfinite(part) for part in found)
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()

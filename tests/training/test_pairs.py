@@ -10,14 +10,16 @@ import torch
 from numpy.random import default_rng
 from torch import Tensor
 
+from vossegment.errors import DataError
 from vossegment.tracking.anchors import anchor_grid, decode, overlap
 from vossegment.training.clips import ClipMaker, Mix
 from vossegment.training.library import Library, tight_box
 from vossegment.training.pairs import PairDataset, PairSettings, context_window
-from vossegment.training.recipes.e3sn import RECIPES
+from vossegment.training.recipes.e3sn import E3SN, E3SN_SMALL, E3SNRecipe
 from vossegment.training.targets import UNKNOWN
 
 PLAIN = PairSettings(grey=0, blur=0, colour=0, flip=0)
+every_recipe = pytest.mark.parametrize("recipe", [E3SN, E3SN_SMALL], ids=lambda r: str(r.name))
 
 
 def pairs(library: Library, settings: PairSettings = PLAIN, *, seed: int = 0, mix: Mix | None = None) -> PairDataset:
@@ -33,10 +35,10 @@ def test_length(library: Library) -> None:
     assert len(pairs(library)) == 40
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_pure(library: Library, recipe: str) -> None:
+@every_recipe
+def test_pure(library: Library, recipe: E3SNRecipe) -> None:
     """Pair i depends on seed and i alone: in any order, from any data set of the same settings."""
-    settings = RECIPES[recipe].pairs
+    settings = recipe.pairs
     one, again, other = (pairs(library, settings, seed=s) for s in (7, 7, 8))
     forwards = [one[i] for i in range(4)]
     backwards = [again[i] for i in (3, 2, 1, 0)][::-1]
@@ -45,10 +47,10 @@ def test_pure(library: Library, recipe: str) -> None:
     assert not same(forwards[0], other[0])
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_shapes(library: Library, recipe: str) -> None:
+@every_recipe
+def test_shapes(library: Library, recipe: E3SNRecipe) -> None:
     """Every pair has the same tensors, so that they can be put into batches."""
-    settings = RECIPES[recipe].pairs
+    settings = recipe.pairs
     k = settings.positives + settings.near + settings.negatives
     for i in range(6):
         found = {key: (tuple(v.shape), v.dtype) for key, v in pairs(library, settings)[i].items()}
@@ -131,6 +133,15 @@ def test_negative_pairs_have_empty_masks(library: Library) -> None:
     for i in range(6):
         pair = pairs(library, replace(PLAIN, negative_pairs=1.0, positives=0, negatives=4))[i]
         assert not (pair["masks"] == 1).any()
+
+
+def test_negative_pairs_show_another_object(library: Library) -> None:
+    """The target itself is never shown as what it is not: with one object alone there is no negative pair."""
+    alone = pairs(
+        Library((), library.stills), replace(PLAIN, negative_pairs=1.0), mix=Mix(video=0, still=1, composed=0)
+    )
+    with pytest.raises(DataError, match="no target to be seen"):
+        alone[0]
 
 
 def test_colours_only_where_asked(library: Library) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 import torchvision.models as zoo
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from vossegment.errors import WeightsError
-from vossegment.networks.mobilenet import MobileNetV2
+from vossegment.networks.mobilenet import MaskedMobileNetV2, MobileNetV2
 from vossegment.networks.resnet import resnet18, resnet50
 from vossegment.networks.trunk import Trunk
 from vossegment.weights.imagenet import load_imagenet
@@ -21,6 +21,7 @@ from vossegment.weights.imagenet import load_imagenet
 FILES = Path(__file__).parents[2].parent / "shared" / "weights"
 MADE: dict[str, tuple[Callable[[], nn.Module], Callable[[], Trunk]]] = {
     "mobilenet_v2": (lambda: zoo.mobilenet_v2(weights=None), MobileNetV2),
+    "masked_mobilenet_v2": (lambda: zoo.mobilenet_v2(weights=None), MaskedMobileNetV2),
     "resnet18": (lambda: zoo.resnet18(weights=None), resnet18),
     "resnet50": (lambda: zoo.resnet50(weights=None), resnet50),
 }
@@ -67,6 +68,14 @@ def folded(network: nn.Module) -> dict[str, Tensor]:
     return tensors
 
 
+def maps_of(trunk: Trunk, crop: Tensor) -> Sequence[Tensor]:
+    """The trunk's levels; where it asks for a mask, of none."""
+    masks = (torch.zeros_like(crop[:, :1]),) if isinstance(trunk, MaskedMobileNetV2) else ()
+    with torch.no_grad():
+        maps: Sequence[Tensor] = trunk(crop, *masks)
+    return maps
+
+
 @pytest.mark.parametrize("name", MADE)
 def test_folded_is_unfolded(name: str, tmp_path: Path) -> None:
     """A file with batch norms and one with them folded fill the trunk to the same answers."""
@@ -76,10 +85,10 @@ def test_folded_is_unfolded(name: str, tmp_path: Path) -> None:
     crop = torch.rand(1, 3, 127, 127) * 255
     answers = []
     for file in ("plain", "folded"):
+        torch.manual_seed(2)
         trunk = MADE[name][1]().eval()
         assert load_imagenet(trunk, tmp_path / f"{file}.safetensors") == f"{file}.safetensors"
-        with torch.no_grad():
-            answers.append(trunk(crop))
+        answers.append(maps_of(trunk, crop))
     for plain, other in zip(*answers, strict=True):
         assert plain.std() > 0
         torch.testing.assert_close(other, plain, rtol=1e-3, atol=1e-4 * float(plain.abs().max()))
@@ -92,7 +101,7 @@ def test_torchvisions_maps(name: str, tmp_path: Path) -> None:
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, tmp_path / "w.safetensors")
     trunk = MADE[name][1]().eval()
     load_imagenet(trunk, tmp_path / "w.safetensors")
-    network.conv1.padding = (0, 0)  # type: ignore[union-attr,assignment]
+    network.conv1.padding = (0, 0)  # type: ignore[union-attr]
     crop = torch.rand(1, 3, 127, 127) * 255
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     with torch.no_grad():
@@ -102,6 +111,69 @@ def test_torchvisions_maps(name: str, tmp_path: Path) -> None:
         maps = trunk(crop)
     torch.testing.assert_close(maps.c1, c1, rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(maps.c2, c2, rtol=1e-3, atol=1e-3)
+
+
+def torchvisions_levels(network: nn.Module, crop: Tensor) -> list[Tensor]:
+    """torchvision's MobileNetV2 run layer by layer as the trunk is meant to: colours from -1 to 1, and layers of
+    stride 2 padded right and bottom only; taken where the five strides end."""
+    for module in list(network.modules()):
+        if isinstance(module, nn.Sequential) and isinstance(module[0], nn.Conv2d) and module[0].stride == (2, 2):
+            module[0].padding = (0, 0)
+            module[0] = nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), module[0])
+    x, levels = crop / 127.5 - 1, []
+    with torch.no_grad():
+        for i, layer in enumerate(network.features[:18]):  # type: ignore[index]
+            x = layer(x)
+            if i in (1, 3, 6, 13, 17):
+                levels.append(x)
+    return levels
+
+
+def check_unmasked(trunk: MaskedMobileNetV2, network: nn.Module) -> None:
+    """Without a mask, and with its convolution at zero, the trunk gives torchvision's levels."""
+    for p in trunk.mask_stem.parameters():
+        nn.init.zeros_(p)
+    crop = torch.rand(1, 3, 64, 64) * 255
+    for found, expected in zip(maps_of(trunk, crop), torchvisions_levels(network, crop), strict=True):
+        assert expected.std() > 0
+        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+
+
+def test_masked_is_torchvisions(tmp_path: Path) -> None:
+    """All seventeen bottlenecks are where torchvision has them."""
+    network = made("mobilenet_v2")
+    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, tmp_path / "w.safetensors")
+    trunk = MaskedMobileNetV2().eval()
+    load_imagenet(trunk, tmp_path / "w.safetensors")
+    check_unmasked(trunk, network)
+
+
+def test_the_masks_convolution_stays(tmp_path: Path) -> None:
+    """ImageNet knows no masks: what was drawn for them is left as it is, all else is filled."""
+    save_file(folded(made("mobilenet_v2")), tmp_path / "w.safetensors")
+    trunk = MaskedMobileNetV2()
+    before = {k: v.clone() for k, v in trunk.state_dict().items()}
+    load_imagenet(trunk, tmp_path / "w.safetensors")
+    same = {k for k, v in trunk.state_dict().items() if torch.equal(v, before[k])}
+    assert same == {"mask_stem.weight", "mask_stem.bias"}
+
+
+@pytest.mark.skipif(not FILES.is_dir(), reason="needs the ImageNet files of shared/weights")
+def test_the_real_file_unmasked() -> None:
+    """The real file fills the masked trunk to the plain network's levels."""
+    path = FILES / "mobilenet_v2_imagenet.safetensors"
+    trunk = MaskedMobileNetV2().eval()
+    load_imagenet(trunk, path)
+    tensors, network = load_file(path), zoo.mobilenet_v2(weights=None).eval()
+    for name, module in list(network.named_modules()):
+        for place, child in list(module.named_children()):
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(module, place, nn.Identity())
+            elif isinstance(child, nn.Conv2d):
+                key = f"{name}.{place}"
+                child.weight = nn.Parameter(tensors[f"{key}.weight"].float())
+                child.bias = nn.Parameter(tensors[f"{key}.bias"].float())
+    check_unmasked(trunk, network)
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -150,6 +222,7 @@ def test_unknown_trunk(tmp_path: Path) -> None:
     ("file", "build"),
     [
         ("mobilenet_v2_imagenet", MobileNetV2),
+        ("mobilenet_v2_imagenet", MaskedMobileNetV2),
         ("resnet18_imagenet_conv1-layer3", resnet18),
         ("resnet50_imagenet_conv1-layer3", lambda: resnet50(stride_on="1x1")),
     ],
@@ -160,9 +233,7 @@ def test_real_files(file: str, build: Callable[[], Trunk]) -> None:
     load_imagenet(trunk, FILES / f"{file}.safetensors")
     crops = torch.full((2, 3, 127, 127), 110.0)
     crops[1, :, :, 63:] = 220
-    with torch.no_grad():
-        maps = trunk(crops)
-    for level in maps:
+    for level in maps_of(trunk, crops):
         assert torch.isfinite(level).all()
         assert level.abs().max() < 1e3
         assert (level[0] - level[1]).abs().max() > 0.1

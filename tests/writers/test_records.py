@@ -13,7 +13,7 @@ import pytest
 from vossegment.errors import OutputError
 from vossegment.tracking.types import ObjectRecord, TrackedFrame
 from vossegment.writers.records import JsonLinesWriter, TrackJsonWriter, frame_line
-from vossegment.writers.types import RunInfo
+from vossegment.writers.types import PromptRecord, RunInfo
 
 
 def read(path: Path) -> Any:
@@ -50,6 +50,29 @@ def test_track_json(tmp_path: Path, run: RunInfo, make_frame: Any) -> None:
         {"frame": 0, "time": 0, "objects": [first]},
         {"frame": 1, "time": 0.333333, "objects": [second]},
     ]
+
+
+def test_prompts_by_mask(tmp_path: Path, run: RunInfo) -> None:
+    """With the tight box, and the file's name where there is one; the first prompt of an object counts."""
+    prompts = (
+        PromptRecord(2, 0, (1.0, 2.0, 3.0, 4.0), "masks/m.png"),
+        PromptRecord(2, 5, (1.0, 2.0, 3.0, 4.0)),
+        PromptRecord(1, 3, (5.0, 6.0, 7.0, 8.0), True),
+    )
+    writer = TrackJsonWriter(tmp_path / "track.json", replace(run, prompts=prompts))
+    writer.close(True)
+    assert read(tmp_path / "track.json")["objects"] == [
+        {"id": 2, "prompt": {"frame": 0, "box": [1, 2, 3, 4], "mask": "masks/m.png"}},
+        {"id": 1, "prompt": {"frame": 3, "box": [5, 6, 7, 8], "mask": True}},
+    ]
+
+
+def test_a_file_name_that_is_no_text(tmp_path: Path, run: RunInfo) -> None:
+    """Bytes that are not UTF-8, as Python has them in names: written so that they are read back."""
+    name = "caf\udce9.png"
+    prompts = (PromptRecord(1, 0, (1.0, 2.0, 3.0, 4.0), name),)
+    TrackJsonWriter(tmp_path / "track.json", replace(run, prompts=prompts)).close(True)
+    assert read(tmp_path / "track.json")["objects"][0]["prompt"]["mask"] == name
 
 
 def test_numpy_numbers_are_written_too(make_frame: Any) -> None:

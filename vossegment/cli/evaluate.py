@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vossegment.cli import options
 from vossegment.cli.progress import Meter
+from vossegment.errors import InputError, one_of
+
+if TYPE_CHECKING:
+    from vossegment.pipeline import Start
 
 NAME = "eval"
 EPILOG = options.examples(
     "vossegment eval davis2016 --data DAVIS",
     "vossegment eval davis2016 --data DAVIS --results masks_of_any_program",
 )
+_STARTS: dict[str, Start] = {"box": "box", "mask": "mask"}
 
 
 def command(
@@ -27,6 +32,9 @@ def command(
         typer.Option("--results", metavar="DIR", help="Score these masks, DIR/<sequence>/00001.png, run nothing."),
     ] = None,
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="The list of sequences.")] = "val",
+    start: Annotated[
+        str, typer.Option("--start", help="What the model starts from: the first mask's tight box, or the mask.")
+    ] = "box",
     save_masks: Annotated[bool, typer.Option("--save-masks", help="Keep the label maps, in DIR/masks.")] = False,
     model: options.ModelName = "e3sn",
     weights: options.Weights = None,
@@ -49,6 +57,8 @@ def command(
     from vossegment.evaluation.report import Report, Speed, check_folder, scores_table, write_report
     from vossegment.evaluation.run import evaluate, score_baselines
 
+    if start not in _STARTS:
+        raise InputError(one_of("start", start, _STARTS))
     rule = find_benchmark(benchmark)
     folder = out or Path(f"{benchmark}_eval")
     check_folder(folder, overwrite)
@@ -68,14 +78,14 @@ def command(
             stages = Stages()
             run = evaluate(
                 sequences,
-                lambda sequence: segment(sequence, loaded, stages),
+                lambda sequence: segment(sequence, loaded, stages, _STARTS[start]),
                 rule,
                 save_to=folder / "masks" if save_masks else None,
                 on_sequence=lambda _: meter.advance(),
             )
             report = Report(
                 run.scores,
-                model=loaded.describe(),
+                model={**loaded.describe(), "start": start},
                 speed=Speed(
                     str(loaded.device), torch.get_num_threads(), run.end_to_end_fps, stages.frames / stages.step
                 ),
@@ -90,7 +100,7 @@ def command(
         print(
             f"{report.speed.network_fps or 0:.1f} frames/s in crops and network, "
             f"{report.speed.end_to_end_fps:.1f} from decoding to mask "
-            f"({report.speed.device}, {report.speed.threads} threads)",
+            f"({report.speed.device}, {report.speed.threads} threads), from the first {start}",
             file=sys.stderr,
         )
     print(f"report: {paths[0]}", file=sys.stderr)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,12 +11,12 @@ import typer
 
 from vossegment.cli import options
 from vossegment.cli.progress import Meter
+from vossegment.cli.prompts import Reader
 from vossegment.errors import InputError, one_of
-from vossegment.tracking.prompts import BoxPrompt, check
+from vossegment.tracking.prompts import check
+from vossegment.tracking.types import Lost
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from vossegment.tracking.siamese import BoxFrom
 
 NAME = "track"
@@ -28,48 +26,7 @@ EPILOG = options.writers() + options.examples(
 )
 _FORMATS = ("xywh", "xyxy", "cxcywh")
 _BOX_FROM: dict[str, BoxFrom] = {"branch": "branch", "mask": "mask", "both": "both"}
-
-
-def parse_box(text: str) -> tuple[int | None, list[float], str]:
-    """``[ID=]A,B,C,D[@WHEN]`` -> id if one is named, four numbers, when ("" for the start)."""
-    match = re.fullmatch(r"\s*(?:(\d+)\s*=)?([^=@]+)(?:@\s*([^@]+?)\s*)?", text)
-    parts = match.group(2).split(",") if match else []
-    try:
-        numbers = [float(p) for p in parts]
-    except ValueError:
-        numbers = []
-    if match is None or len(numbers) != 4:
-        raise InputError(f"box '{text}': not four numbers; write --box X,Y,W,H, --box 3=X,Y,W,H or --box X,Y,W,H@45")
-    return (int(match.group(1)) if match.group(1) else None), numbers, match.group(3) or ""
-
-
-def numbered(ids: list[int | None]) -> list[int]:
-    """Ids as given; the unnamed take 1, 2, ... in order, but none that is named."""
-    free = (n for n in count(1) if n not in ids)
-    return [next(free) if i is None else i for i in ids]
-
-
-def frame_of(when: str, rate: Fraction | None) -> int:
-    """Frame number of ``45`` or ``1.5s``."""
-    try:
-        if when.endswith("s"):
-            seconds = float(when[:-1])
-            if rate is None:
-                raise InputError(f"time '{when}': the source tells no frame rate; give a frame number")
-            return round(seconds * float(rate))
-        return int(when)
-    except (ValueError, OverflowError):
-        raise InputError(f"start '{when}': neither a frame (45) nor a time (1.5s)") from None
-
-
-def to_xywh(numbers: list[float], form: str, scale: tuple[float, float]) -> tuple[float, float, float, float]:
-    """Four numbers as typed -> x, y, w, h in pixels; the one place where a box's form is known."""
-    a, b, c, d = (n * s for n, s in zip(numbers, (*scale, *scale), strict=True))
-    if form == "xyxy":
-        return a, b, c - a, d - b
-    if form == "cxcywh":
-        return a - c / 2, b - d / 2, c, d
-    return a, b, c, d
+_LOST: dict[str, Lost] = {"empty": "empty", "keep": "keep"}
 
 
 def command(
@@ -85,6 +42,27 @@ def command(
     ] = None,
     box_format: Annotated[str, typer.Option("--box-format", help="xywh, xyxy or cxcywh.")] = "xywh",
     relative: Annotated[bool, typer.Option("--relative", help="Boxes are fractions of the frame.")] = False,
+    mask: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mask",
+            metavar="FILE",
+            help="Objects as a PNG of the frame's size: indexed, every id is an object of that number; black and "
+            "white, one object. FILE@45 or @1.5s starts there. May stand several times.",
+        ),
+    ] = None,
+    prompt_files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--prompts",
+            metavar="FILE",
+            help='Objects as JSON: [{"id": 1, "frame": 0, "box": [x, y, w, h]}, {"id": 2, "frame": 45, '
+            '"mask": "m.png"}], in pixels; masks lie beside the file. May stand several times.',
+        ),
+    ] = None,
+    lost: Annotated[
+        str, typer.Option("--lost", help="A lost object's mask: empty, or keep, the last one held.")
+    ] = "empty",
     save: Annotated[
         str, typer.Option("--save", metavar="LIST", help="Comma list of what to write; see the end.")
     ] = "masks,overlay,json",
@@ -106,6 +84,8 @@ def command(
 ) -> None:
     """Follow objects through a video and cut them out: a mask in every frame.
 
+    Objects without an id are numbered 1, 2, ...: boxes first, then masks, in the order given.
+
     Writes masks/00000.png ... (indexed, pixel = object id), overlay.mp4 and track.json into DIR, by default
     SOURCE's name + _vos here.
     """
@@ -114,6 +94,8 @@ def command(
         raise InputError(one_of("box format", box_format, _FORMATS))
     if box_from is not None and box_from not in _BOX_FROM:
         raise InputError(one_of("box source", box_from, _BOX_FROM))
+    if lost not in _LOST:
+        raise InputError(one_of("mask of a lost object", lost, _LOST))
     from vossegment.delivery import run_info, track_to_files
     from vossegment.media.open import open_source
     from vossegment.models import find, load
@@ -122,16 +104,18 @@ def command(
     names = tuple(name.strip() for name in save.split(",") if name.strip())
     find(model)
     with open_source(source) as opened:
-        scale = (float(opened.width), float(opened.height)) if relative else (1.0, 1.0)
-        given = []
-        parsed = [parse_box(text) for text in box or []]
-        for number, (_, numbers, when) in zip(numbered([p[0] for p in parsed]), parsed, strict=True):
-            start = frame_of(when, opened.rate) if when else 0
-            given.append(BoxPrompt(number, to_xywh(numbers, box_format, scale), start))
-        prompts, warnings = check(given, opened.width, opened.height, opened.frames)
+        asked = Reader(opened.width, opened.height, opened.rate)
+        for text in box or []:
+            asked.box(text, box_format, relative)
+        for text in mask or []:
+            asked.mask(text)
+        for path in prompt_files or []:
+            asked.prompt_file(path)
+        prompts, warnings = check(asked.prompts, opened.width, opened.height, opened.frames)
         folder = out if out is not None else Path(f"{opened.name}_vos")
         check_output(folder, names, overwrite)
-        check_source(Path(source), folder)
+        for path in (Path(source), *asked.files):
+            check_source(path, folder)
         origin = _BOX_FROM[box_from] if box_from is not None else None
         loaded = load(model, weights=weights, device=device, precision=precision, threads=threads, box_from=origin)
         writers = open_writers(names, folder, run_info(opened, loaded.describe(), prompts))
@@ -141,7 +125,7 @@ def command(
         with Meter(opened.name, opened.frames, "frames", quiet=quiet) as meter:
             if device == "auto":
                 meter.say(f"device: {loaded.device} ({loaded.precision})")
-            done = track_to_files(opened, loaded, prompts, writers, meter.advance)
+            done = track_to_files(opened, loaded, prompts, writers, meter.advance, lost=_LOST[lost])
     for warning in done.warnings:
         print(f"vossegment: warning: {warning}", file=sys.stderr)
     if quiet:

@@ -17,19 +17,24 @@ if TYPE_CHECKING:
 
 NAME = "train"
 EPILOG = options.examples(
-    "vossegment train e3sn_small --data davis=DAVIS --data stills=STILLS --minutes 60",
-    "vossegment train e3sn_small --data davis=DAVIS --data stills=STILLS --resume",
+    "vossegment train guided --data davis=DAVIS --data stills=STILLS --minutes 60",
+    "vossegment train guided --data davis=DAVIS --data stills=STILLS --resume",
 )
 
 
 def command(
-    recipe: Annotated[str, typer.Argument(help="e3sn (the paper's) or e3sn_small (two CPU cores).")],
+    recipe: Annotated[str, typer.Argument(help="guided, e3sn (the paper's schedule) or e3sn_small (two CPU cores).")],
     data: Annotated[
         list[str] | None,
-        typer.Option("--data", metavar="SET=DIR", help="davis=DIR or stills=DIR; may stand several times."),
+        typer.Option(
+            "--data", metavar="SET=DIR", help="davis=DIR, davis2017=DIR or stills=DIR; may stand several times."
+        ),
     ] = None,
     holdout: Annotated[
-        str, typer.Option("--holdout", metavar="LIST", help="Sequences not trained on but scored at the end.")
+        str,
+        typer.Option(
+            "--holdout", metavar="LIST", help="Sequences not trained on but scored at the end; * and ? fit many."
+        ),
     ] = "",
     trunk: Annotated[
         Path | None,
@@ -55,7 +60,7 @@ def command(
 
     Writes checkpoint.pt, log.jsonl and weights.safetensors into DIR, by default runs/RECIPE.
     """
-    from vossegment.training.recipes.e3sn import RECIPES
+    from vossegment.training.recipes import RECIPES
 
     if recipe not in RECIPES:
         raise InputError(one_of("recipe", recipe, RECIPES))
@@ -77,15 +82,18 @@ def command(
     def show(progress: Progress) -> None:
         parts = " ".join(f"{k} {v:.3f}" for k, v in progress.losses.items())
         meter.begin_at(progress.first)
-        meter.advance(progress.step - meter.done, f"{progress.pairs_per_second:.1f} pairs/s {parts}")
+        meter.advance(progress.step - meter.done, f"{progress.samples_per_second:.1f} samples/s {parts}")
 
     outcome = train(chosen, sets, settings, on_progress=show, say=meter.say, running=meter)
     if not quiet:
-        for name, value in outcome.held_out.items():
+        scores = outcome.held_out
+        for name, value in scores.videos.items():
             print(f"held out: {name} J {100 * value:.1f}", file=sys.stderr)
-        if outcome.held_out:
-            mean = sum(outcome.held_out.values()) / len(outcome.held_out)
-            print(f"held out: mean J {100 * mean:.1f} over {len(outcome.held_out)} sequences", file=sys.stderr)
+        if scores.videos:
+            print(f"held out: mean J {100 * scores.mean:.1f} over {len(scores.videos)} sequences", file=sys.stderr)
+        if scores.stills:
+            share = f"{100 * scores.first_masks:.1f}"
+            print(f"held out: first mask from a box, IoU {share} over {scores.stills} objects", file=sys.stderr)
         if not outcome.finished:
             print(f"stopped at step {outcome.step} of {chosen.steps}; --resume goes on", file=sys.stderr)
     print(outcome.weights)

@@ -11,18 +11,12 @@ Layouts: davischallenge.org and the loaders of davisvideochallenge/davis and dav
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
-from vossegment.data.sequence import FileSequence, read_labels
+from vossegment.data.sequence import FileSequence, FirstFrameObjects
 from vossegment.errors import DataError
 
 PREFERRED_RESOLUTION = "480p"
-VOID = 255
-"""The label of pixels that belong to no object; read as foreground only by the merged rule of 2016."""
 
 _IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -45,28 +39,6 @@ def davis_sequences(root: Path, split: str | None, year: int, *, images: bool = 
     if not names:
         raise _incomplete(root, annotations, "holds no sequence", year)
     return [_sequence(root, annotations / name, pictures / name, year, images) for name in names]
-
-
-class FirstFrameObjects(Mapping[int, int]):
-    """The objects of a sequence's first label map, all from frame 0 on; the file is read when asked."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    @cached_property
-    def _ids(self) -> tuple[int, ...]:
-        return tuple(int(label) for label in np.unique(read_labels(self._path)) if label not in (0, VOID))
-
-    def __getitem__(self, key: int) -> int:
-        if key not in self._ids:
-            raise KeyError(key)
-        return 0
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._ids)
-
-    def __len__(self) -> int:
-        return len(self._ids)
 
 
 def _sequence(root: Path, annotations: Path, pictures: Path, year: int, images: bool) -> FileSequence:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -36,6 +37,10 @@ class Sequence(Protocol):
     def labels(self, index: int) -> LabelMap | None:
         """Label map ``(H, W)`` uint8 of frame ``index``, None where none is known."""
         ...
+
+
+VOID = 255
+"""The label of pixels that belong to no object; read as foreground only by the merged rule of 2016."""
 
 
 @dataclass(frozen=True)
@@ -100,3 +105,31 @@ def read_labels(path: Path) -> LabelMap:
         raise DataError(f"{path}: no such file") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{path}: not a readable label map ({error})") from None
+
+
+def object_ids(labels: LabelMap) -> tuple[int, ...]:
+    """The objects of a label map. VOID is none, but where it stands alone: that is a mask in black and white."""
+    ids = tuple(int(label) for label in np.unique(labels) if label)
+    return ids if ids == (VOID,) else tuple(number for number in ids if number != VOID)
+
+
+class FirstFrameObjects(Mapping[int, int]):
+    """The objects of a sequence's first label map, all from frame 0 on; the file is read when asked."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @cached_property
+    def _ids(self) -> tuple[int, ...]:
+        return object_ids(read_labels(self._path))
+
+    def __getitem__(self, key: int) -> int:
+        if key not in self._ids:
+            raise KeyError(key)
+        return 0
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vossegment.data.sequence import FileSequence, Sequence
+from vossegment.data.sequence import FileSequence, FirstFrameObjects, Sequence
 from vossegment.errors import DataError
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
@@ -32,7 +32,7 @@ def stills(root: Path) -> list[Sequence]:
             mask = folder / "masks" / f"{image.stem}.png"
             if not mask.is_file():
                 raise DataError(f"{mask}: missing; every image of {image.parent} needs its mask")
-            found.append(FileSequence(f"{folder.name}/{image.stem}", (image,), (mask,)))
+            found.append(FileSequence(f"{folder.name}/{image.stem}", (image,), (mask,), FirstFrameObjects(mask)))
     if not found:
         raise DataError(f"{root}: no images in it")
     return found

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vossegment.data.davis import VOID
-from vossegment.data.sequence import FileSequence, Sequence, read_labels
+from vossegment.data.sequence import VOID, FileSequence, Sequence, read_labels
 from vossegment.errors import DataError, InputError, one_of
 from vossegment.evaluation.measures import (
     Mask,

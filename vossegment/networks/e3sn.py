@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from vossegment.networks.correlation import centre, correlate, correlate_every_second
-from vossegment.networks.refinement import Refinement, conv_norm
+from vossegment.networks.layers import conv_norm
+from vossegment.networks.refinement import Refinement
 from vossegment.networks.trunk import Maps, Trunk
 
 ANCHORS = 5

@@ -1,9 +1,7 @@
-"""MobileNetV2 to bottleneck 13, at stride 8: the trunk for CPUs.
+"""MobileNetV2, the trunk for CPUs: at stride 8 for the Siamese networks, whole and with a mask for the guided one.
 
-Sandler et al., "MobileNetV2", table 2, cut where 96 channels are reached; the fourth level keeps stride 8 by
-dilation 2. Batch norms are folded into the convolutions and so stay as ImageNet left them. Stride-2 layers pad
-right and bottom only (as the TensorFlow weights were trained), which on odd crops gives ``trunk``'s geometry by
-itself: 255 -> 127 -> 63 -> 31; c1 drops its outer ring to match the 125 of an unpadded 7x7 stem.
+Sandler et al., "MobileNetV2", table 2. Batch norms are folded into the convolutions and so stay as ImageNet left
+them. Stride-2 layers pad right and bottom only, as the TensorFlow weights were trained.
 """
 
 from __future__ import annotations
@@ -14,21 +12,18 @@ from torch import Tensor, nn
 from vossegment.networks.trunk import Maps, Trunk
 
 # Expansion, channels, repeats, stride, dilation of the first and of the further blocks.
-_GROUPS = (
-    (1, 16, 1, 1, 1, 1),
-    (6, 24, 2, 2, 1, 1),
-    (6, 32, 3, 2, 1, 1),
-    (6, 64, 4, 1, 1, 2),
-    (6, 96, 3, 1, 2, 2),
-)
-_LEVELS = (1, 3, 6, 13)  # bottlenecks after which c1, c2, c3, c4 are taken
+_Groups = tuple[tuple[int, int, int, int, int, int], ...]
+_FINE: _Groups = ((1, 16, 1, 1, 1, 1), (6, 24, 2, 2, 1, 1), (6, 32, 3, 2, 1, 1))
+_SIAMESE: _Groups = (*_FINE, (6, 64, 4, 1, 1, 2), (6, 96, 3, 1, 2, 2))
+_WHOLE: _Groups = (*_FINE, (6, 64, 4, 2, 1, 1), (6, 96, 3, 1, 1, 1), (6, 160, 3, 2, 1, 1), (6, 320, 1, 1, 1, 1))
 
 
 class DepthwiseConv(nn.Conv2d):
-    """3x3 depth-wise convolution; at dilation 2 trained as an ordinary one on four sub-grids.
+    """3x3 depth-wise convolution; on a CPU trained by detours that give the same numbers, since the backward pass of
+    the direct way is ten times slower.
 
-    The sub-grids (even and odd rows and columns) see each other nowhere in a convolution of dilation 2, so the
-    numbers are the same; on a CPU the backward pass is ten times faster.
+    At stride 2 every place is computed and every second kept. At dilation 2 an ordinary convolution runs on four
+    sub-grids: even and odd rows and columns, which see each other nowhere.
     """
 
     def __init__(self, channels: int, *, stride: int = 1, dilation: int = 1) -> None:
@@ -36,9 +31,13 @@ class DepthwiseConv(nn.Conv2d):
         super().__init__(channels, channels, 3, stride, padding, dilation, channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        detour = self.training and x.device.type == "cpu"
         if self.stride == (2, 2):
-            return super().forward(F.pad(x, (0, 1, 0, 1)))
-        if self.dilation == (1, 1) or not (self.training and x.device.type == "cpu"):
+            x = F.pad(x, (0, 1, 0, 1))
+            if not detour:
+                return super().forward(x)
+            return F.conv2d(x, self.weight, self.bias, groups=self.groups)[:, :, ::2, ::2]
+        if self.dilation == (1, 1) or not detour:
             return super().forward(x)
         n, c, h, w = x.shape
         x = F.pad(x, (0, w % 2, 0, h % 2)).permute(0, 2, 3, 1)  # channels last: whole vectors are moved
@@ -66,17 +65,16 @@ class InvertedResidual(nn.Module):
         return x + y if self.residual else y
 
 
-class MobileNetV2(Trunk):
-    """Levels of 16, 24, 32 and 96 channels; 0.53 M parameters."""
+class _MobileNet(Trunk):
+    """Stem, bottlenecks by ``groups``, and the levels after those of ``taken`` (counted from 1)."""
 
-    channels = (16, 24, 32, 96)
-
-    def __init__(self) -> None:
+    def __init__(self, groups: _Groups, taken: tuple[int, ...]) -> None:
         super().__init__()
+        self._taken = taken
         self.stem = nn.Conv2d(3, 32, 3, 2)
         blocks: list[InvertedResidual] = []
         inputs = 32
-        for expansion, outputs, repeats, stride, first, further in _GROUPS:
+        for expansion, outputs, repeats, stride, first, further in groups:
             for i in range(repeats):
                 blocks.append(
                     InvertedResidual(
@@ -93,13 +91,54 @@ class MobileNetV2(Trunk):
     def stage_modules(self) -> list[nn.Module]:
         return [self.stem, *self.blocks]
 
-    def forward(self, images: Tensor) -> Maps:
+    def _stem(self, images: Tensor) -> Tensor:
+        """The stem's convolution of RGB 0..255, before its ReLU6."""
         x = (images / 127.5 - 1).to(self.stem.weight.dtype)  # -1..1, as the ImageNet weights expect
-        x = F.relu6(self.stem(F.pad(x, (0, 1, 0, 1))), inplace=True)
+        stem: Tensor = self.stem(F.pad(x, (0, 1, 0, 1)))
+        return stem
+
+    def _levels(self, stem: Tensor) -> list[Tensor]:
+        x = F.relu6(stem, inplace=True)
         levels: list[Tensor] = []
         for i, block in enumerate(self.blocks, 1):
             x = block(x)
-            if i in _LEVELS:
+            if i in self._taken:
                 levels.append(x)
-        c1, c2, c3, c4 = levels
+        return levels
+
+
+class MobileNetV2(_MobileNet):
+    """To bottleneck 13, its fourth level kept at stride 8 by dilation 2; 16, 24, 32 and 96 channels; 0.53 M parameters.
+
+    On odd crops the padding gives ``trunk``'s geometry by itself: 255 -> 127 -> 63 -> 31; c1 drops its outer ring to
+    match the 125 of an unpadded 7x7 stem.
+    """
+
+    channels = (16, 24, 32, 96)
+
+    def __init__(self) -> None:
+        super().__init__(_SIAMESE, (1, 3, 6, 13))
+
+    def forward(self, images: Tensor) -> Maps:
+        c1, c2, c3, c4 = self._levels(self._stem(images))
         return Maps(c1[:, :, 1:-1, 1:-1], c2, c3, c4)
+
+
+class MaskedMobileNetV2(_MobileNet):
+    """To bottleneck 17, undilated, and the stem also sees a mask; 1.8 M parameters (MODELS-guided, "Trunk").
+
+    The mask has a convolution of its own, added to the stem's answer: the ImageNet weights stay as they are.
+    Levels of 16, 24, 32, 96 and 320 channels at strides 2, 4, 8, 16 and 32.
+    """
+
+    channels = (16, 24, 32, 96, 320)
+
+    def __init__(self) -> None:
+        super().__init__(_WHOLE, (1, 3, 6, 13, 17))
+        self.mask_stem = nn.Conv2d(1, 32, 3, 2)
+        nn.init.normal_(self.mask_stem.weight, std=0.05)
+
+    def forward(self, images: Tensor, masks: Tensor) -> list[Tensor]:
+        """``images`` ``(N, 3, S, S)`` 0..255 and ``masks`` ``(N, 1, S, S)`` 0..1 -> the five levels."""
+        stem = self._stem(images)
+        return self._levels(stem + self.mask_stem(F.pad(masks.to(stem.dtype), (0, 1, 0, 1))))

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vossegment.networks.layers import conv_norm
 from vossegment.networks.trunk import Maps
 
 WINDOW = 127
@@ -31,15 +32,6 @@ def window(level: Tensor, cells: Tensor, *, size: int, padding: int, step: int) 
     rows = (row * step)[:, None] + along
     columns = (column * step)[:, None] + along
     return padded[item[:, None, None], rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
-
-
-def conv_norm(inputs: int, outputs: int, kernel: int = 3, *, relu: bool = True) -> nn.Sequential:
-    """Convolution, batch norm and, unless refused, ReLU; same size out."""
-    layers: list[nn.Module] = [
-        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(outputs),
-    ]
-    return nn.Sequential(*layers, nn.ReLU(inplace=True)) if relu else nn.Sequential(*layers)
 
 
 class RefineStep(nn.Module):

@@ -26,10 +26,11 @@ class Maps(NamedTuple):
 
 
 class Trunk(nn.Module):
-    """Turns ``(N, 3, S, S)`` RGB crops with values 0..255 into Maps; normalises them itself."""
+    """The part of a network that begins with ImageNet's weights. It takes ``(N, 3, S, S)`` RGB crops with values
+    0..255 and normalises them itself; those of the Siamese networks give Maps."""
 
-    channels: tuple[int, int, int, int]
-    """Channels of c1 to c4."""
+    channels: tuple[int, ...]
+    """Channels of the levels, the finest first."""
 
     def freeze(self, stages: int) -> None:
         """Stops training of the first ``stages`` of ``stage_modules``."""

@@ -6,20 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from vossegment.tracking.geometry import paste
+from vossegment.tracking.geometry import paste, regions
 from vossegment.tracking.types import LabelMap, Result
-
-
-def regions(windows: Tensor, size: int, height: int, width: int) -> list[tuple[int, int, int, int]]:
-    """The part of the frame under each window, clipped: y0, y1, x0, x1 (empty: y1 <= y0 or x1 <= x0)."""
-    corners = windows.new_tensor([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]])
-    points = (windows @ corners.T).cpu()  # (N, 2, 4)
-    low, high = points.amin(2).floor().int().tolist(), points.amax(2).ceil().int().tolist()
-    return [
-        (max(y0, 0), min(y1, height), max(x0, 0), min(x1, width)) for (x0, y0), (x1, y1) in zip(low, high, strict=True)
-    ]
 
 
 def label_map(result: Result, ids: Sequence[int], height: int, width: int, *, threshold: float = 0.5) -> LabelMap:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from vossegment.tracking.anchors import MASK_FIRST, RESPONSE, SEARCH, STRIDE, TEMPLATE, anchor_grid, decode
-from vossegment.tracking.geometry import context_side, crop, inner_windows, square_windows
+from vossegment.tracking.geometry import context_side, crop, inner_windows, mask_boxes, square_windows
 from vossegment.tracking.types import Prompts, Result
 
 BoxFrom = Literal["branch", "mask", "both"]
@@ -175,20 +175,11 @@ class SiameseTracker:
     def _with_mask(self, masks: Tensor, windows: Tensor, centres: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
         """Centres and sizes from the masks' Min-max boxes, or round these and the branch's; an empty mask changes
         nothing."""
-        inside = masks > self.settings.mask_threshold
-        ends = []
-        for axis in (1, 2):  # over rows: columns' extent; over columns: rows' extent
-            line = inside.any(axis).float()  # (N, 127)
-            first = line.argmax(1)
-            last = line.shape[1] - line.flip(1).argmax(1)
-            ends.append((first.float(), last.float()))
-        (x0, x1), (y0, y1) = ends
-        scale = torch.stack([windows[:, 0, 0], windows[:, 1, 1]], 1)
-        low = torch.stack([x0, y0], 1) * scale + windows[:, :, 2]
-        high = torch.stack([x1, y1], 1) * scale + windows[:, :, 2]
+        boxes, seen = mask_boxes(masks > self.settings.mask_threshold, windows)
+        low, high = boxes[:, :2], boxes[:, 2:]
         if self.settings.box_from == "both":
             low, high = torch.minimum(low, centres - sizes / 2), torch.maximum(high, centres + sizes / 2)
-        seen = inside.flatten(1).any(1)[:, None]
+        seen = seen[:, None]
         return torch.where(seen, (low + high) / 2, centres), torch.where(seen, high - low, sizes)
 
     def _next(self, state: SiameseState, frame: Tensor, centres: Tensor, sizes: Tensor, lost: Tensor) -> SiameseState:

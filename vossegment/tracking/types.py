@@ -18,7 +18,13 @@ Image = npt.NDArray[np.uint8]
 LabelMap = npt.NDArray[np.uint8]
 """(H, W) uint8: 0 background, else the object's id."""
 
+Mask = npt.NDArray[np.bool_]
+"""(H, W) bool: True where the object is."""
+
 Status = Literal["prompted", "tracked", "lost"]
+
+Lost = Literal["empty", "keep"]
+"""What a lost object's mask is: empty, or the last one held."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +41,14 @@ class Prompts:
     """What to follow from one frame on.
 
     ``ids`` are the objects' numbers, 1 to 255. ``boxes`` is ``(N, 4)`` float, ``x0 y0 x1 y1`` in pixels, edges,
-    half-open: pixel (0, 0) covers [0, 1) x [0, 1).
+    half-open: pixel (0, 0) covers [0, 1) x [0, 1). ``masks`` is ``(N, H, W)`` float, 0 to 1, of the frame's size,
+    where the objects are known exactly, else None; ``boxes`` are then the tight boxes round them, so that a tracker
+    that starts from boxes takes either.
     """
 
     ids: tuple[int, ...]
     boxes: Tensor
+    masks: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ class Result:
 
     ``boxes`` ``(N, 4)`` the tracker's own boxes in frame pixels, ``scores`` ``(N,)`` in [0, 1], ``masks``
     ``(N, h, w)`` probabilities in each object's own window, ``windows`` ``(N, 2, 3)`` the affine maps from window
-    pixels to frame pixels (see ``tracking.geometry``), ``lost`` ``(N,)`` bool.
+    pixels to frame pixels (see ``tracking.geometry``), ``lost`` ``(N,)`` bool; a lost object's mask is 0 everywhere.
     """
 
     boxes: Tensor

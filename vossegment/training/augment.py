@@ -11,13 +11,13 @@ from vossegment.tracking.types import Image
 
 def colour(image: Image, rng: Generator, strength: float = 0.25) -> Image:
     """Brightness, contrast, saturation and a tint, each up to about ``strength`` [ours]."""
-    x = image.astype(np.float32)
-    x = x * (1 + rng.uniform(-strength, strength)) + rng.uniform(-strength, strength) * 60
-    grey = x.mean(2, keepdims=True)
-    x = grey + (x - grey) * (1 + rng.uniform(-strength, strength) * 1.5)
-    x *= 1 + rng.uniform(-0.08, 0.08, 3).astype(np.float32)
-    out: Image = np.clip(x, 0, 255).astype(np.uint8)
-    return out
+    gain, shift = 1 + rng.uniform(-strength, strength), rng.uniform(-strength, strength) * 60
+    saturation = 1 + rng.uniform(-strength, strength) * 1.5
+    tint = 1 + rng.uniform(-0.08, 0.08, 3)
+    # All of it is one affine map of a pixel's colour: to grey and back by the saturation, after gain and shift.
+    mixing = saturation * np.eye(3) + (1 - saturation) / 3
+    matrix = np.concatenate([gain * mixing, np.full((3, 1), shift)], 1) * tint[:, None]
+    return cv2.transform(image, matrix).astype(np.uint8, copy=False)
 
 
 def grey(image: Image) -> Image:

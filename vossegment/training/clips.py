@@ -1,15 +1,17 @@
 """The one sample maker: short clips of one target, from real video, from stills moved by hand, and composed.
 
-A clip is a list of shots: the reference first, then successive targets. A shot is not a picture but a recipe for
-one: the backdrop and the cut-outs with their maps, rendered only where and as large as a window asks. So E3SN's two
-crops, and the windows of mask-guided networks, come from the same clips.
+A clip is a list of shots: the reference first, then successive ones, far from the reference and near each other. A
+shot is not a picture but a recipe for one: the backdrop and the cut-outs with their maps, rendered only where and as
+large as a window asks. So E3SN's two crops, and the windows of mask-guided networks, come from the same clips.
 
 Shot coordinates are pixels of the backdrop at its own scale; maps are ``(2, 3)`` as in ``tracking.geometry``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,32 +21,7 @@ from vossegment.errors import DataError
 from vossegment.tracking.geometry import FloatArray, crop_array
 from vossegment.tracking.types import Image
 from vossegment.training.library import EdgeBox, Library, Mask, Subject, Track
-
-
-def compose(outer: FloatArray, inner: FloatArray) -> FloatArray:
-    """The map that applies ``inner`` first."""
-    linear = outer[:, :2] @ inner[:, :2]
-    return np.concatenate([linear, outer[:, :2] @ inner[:, 2:] + outer[:, 2:]], 1)
-
-
-def invert(matrix: FloatArray) -> FloatArray:
-    """The map back."""
-    linear = np.linalg.inv(matrix[:, :2])
-    return np.concatenate([linear, -linear @ matrix[:, 2:]], 1)
-
-
-def similarity(
-    source: tuple[float, float],
-    target: tuple[float, float],
-    scale: float,
-    degrees: float = 0.0,
-    mirrored: bool = False,
-) -> FloatArray:
-    """Scales, turns and mirrors about ``source``, which lands on ``target``."""
-    angle = np.deg2rad(degrees)
-    c, s = scale * np.cos(angle), scale * np.sin(angle)
-    linear = np.array([[-c if mirrored else c, -s], [-s if mirrored else s, c]])
-    return np.concatenate([linear, (np.array(target) - linear @ np.array(source))[:, None]], 1)
+from vossegment.training.maps import compose, invert, similarity
 
 
 @dataclass(frozen=True)
@@ -66,36 +43,71 @@ class Shot:
     truth: Mask | None
     box: EdgeBox
     cutouts: tuple[Cutout, ...] = ()
+    track: Track | None = None
+    """The target's."""
+
+    rivals: Mask | None = None
+    """Other known objects in the backdrop's own picture, as ``truth``."""
 
     def render(self, window: FloatArray, size: int) -> tuple[Image, Mask]:
         """Picture ``(size, size, 3)`` and visible mask of the target ``(size, size)``, 0..255, of a window.
 
         Outside a real frame lies its mean colour, as in tracking; a composed scene goes on by reflection.
         """
+        return self.render_all(window, size)[:2]
+
+    def render_all(self, window: FloatArray, size: int) -> Rendered:
+        """``render``, and what is visible of the other objects."""
         view = compose(self.place, window)
+        nothing: Mask = np.zeros((size, size), np.uint8)
         if self.truth is not None:
             fill = self.backdrop[::8, ::8].reshape(-1, 3).mean(0)
             image = crop_array(self.backdrop, view, size, fill=tuple(float(c) for c in fill))
             mask = crop_array(self.truth, view, size)
+            rivals = nothing if self.rivals is None else crop_array(self.rivals, view, size)
+            scene = Rendered(image, mask, rivals)
         else:
             image = crop_array(self.backdrop, view, size, border=cv2.BORDER_REFLECT_101)
-            mask = np.zeros((size, size), np.uint8)
+            scene = Rendered(image, nothing, nothing)
         for cutout in self.cutouts:
-            image, mask = _lay(image, mask, cutout, window, size)
-        return image, mask
+            scene = _lay(scene, cutout, window, size)
+        return scene
 
 
-def _lay(image: Image, mask: Mask, cutout: Cutout, window: FloatArray, size: int) -> tuple[Image, Mask]:
+class Rendered(NamedTuple):
+    """A window's picture, and what can be seen in it of the target and of other objects, 0..255."""
+
+    image: Image
+    mask: Mask
+    rivals: Mask
+
+
+def _lay(scene: Rendered, cutout: Cutout, window: FloatArray, size: int) -> Rendered:
     view = compose(cutout.place, window)
     alpha = crop_array(cutout.subject.mask, view, size)
     if not alpha.any():
-        return image, mask
+        return scene
     alpha = cv2.GaussianBlur(alpha, (0, 0), cutout.feather).astype(np.uint8)
     picture = crop_array(cutout.subject.image, view, size)
     weight = alpha.astype(np.float32)[..., None] / 255
-    mixed = image + (picture.astype(np.float32) - image) * weight
-    covered = np.maximum(mask, alpha) if cutout.is_target else (mask * (1 - weight[..., 0]))
-    return mixed.astype(np.uint8), covered.astype(np.uint8)
+    mixed = scene.image + (picture.astype(np.float32) - scene.image) * weight
+
+    def under(mask: Mask) -> Mask:
+        return (mask * (1 - weight[..., 0])).astype(np.uint8)
+
+    mask, rivals = scene.mask, scene.rivals
+    if cutout.is_target:
+        mask, rivals = np.maximum(mask, alpha), under(rivals)
+    else:
+        mask, rivals = under(mask), np.maximum(rivals, alpha)
+    return Rendered(mixed.astype(np.uint8), mask, rivals)
+
+
+class Extra(NamedTuple):
+    """A further object of a composed clip: its cut-out in each shot, and whether it lies before the target."""
+
+    looks: list[Cutout]
+    in_front: bool
 
 
 @dataclass(frozen=True)
@@ -113,8 +125,18 @@ class Mix:
     """Share of the distractors that are the target's own double."""
     occluder: float = 0.45
     """Share of the further objects that lie in front."""
+    hidden: float = 0.0
+    """Share of the composed clips in which something large passes over the target at the end."""
     video_extras: float = 0.25
     """Share of real video over which a foreign object is laid."""
+    from_video: float = 0.35
+    """Share of the cut-out objects that are drawn from videos."""
+    animated: float = 0.0
+    """Share of these that go on moving as in their video, instead of standing still in themselves."""
+    drift: float = 0.12
+    """How far an object moves between successive shots, in its own sides; chance adds up to 60 %."""
+    growth: float = 0.08
+    """So for its size: exp(+-growth). 0.07 doubles it in ten shots."""
 
 
 class ClipMaker:
@@ -137,79 +159,141 @@ class ClipMaker:
     def real(self, rng: Generator, length: int) -> list[Shot]:
         """Frames of one video; now and then with a foreign object across them."""
         track = self.library.videos[rng.integers(len(self.library.videos))]
-        first = int(rng.integers(len(track)))
-        reference = int(np.clip(first + rng.integers(-self.mix.reach, self.mix.reach + 1), 0, len(track) - 1))
-        direction = 1 if rng.random() < 0.5 else -1
-        indices = [reference, first]
-        while len(indices) < length:
-            step = direction * int(rng.integers(1, self.mix.step + 1))
-            indices.append(int(np.clip(indices[-1] + step, 0, len(track) - 1)))
-        subjects = [track.subject(i) for i in indices[:length]]
+        moments = self._moments(rng, len(track), int(rng.integers(len(track))), length)
+        subjects = [track.subject(i) for i in moments]
         identity = np.eye(2, 3)
-        shots = [Shot(s.image, identity, s.mask, s.box) for s in subjects]
+        shots = [Shot(s.image, identity, s.mask, s.box, track=track, rivals=s.rivals) for s in subjects]
         if rng.random() >= self.mix.video_extras:
             return shots
-        extra = self._extra(rng, shots[0].box, subjects[0])
+        extra = self._extra(rng, shots[0].box, (track, moments[0]), length)
+        motions = self._walk(rng, [shot.box for shot in shots], 0.8)
         return [
-            replace(shot, cutouts=(_moved(extra[0], self._motion(rng, shot.box, 0.8), shots[0].box, shot.box),))
-            for shot in shots
+            replace(shot, cutouts=(_moved(looks, motion, shots[0].box, shot.box),))
+            for shot, looks, motion in zip(shots, extra.looks, motions, strict=True)
         ]
 
     def moved(self, rng: Generator, length: int) -> list[Shot]:
         """One still, seen by a camera that moves, turns and comes closer."""
-        subject = self.library.stills[rng.integers(len(self.library.stills))].subject(0)
-        shots = []
-        for _ in range(length):
-            motion = self._motion(rng, subject.box, 0.15)
-            shots.append(Shot(subject.image, invert(motion), subject.mask, _moved_box(subject, motion)))
-        return shots
+        track = self.library.stills[rng.integers(len(self.library.stills))]
+        subject = track.subject(0)
+        return [
+            Shot(subject.image, invert(motion), subject.mask, _moved_box(subject, motion), (), track, subject.rivals)
+            for motion in self._walk(rng, [subject.box] * length, 0.15)
+        ]
 
     def composed(self, rng: Generator, length: int) -> list[Shot]:
         """A cut-out object on a foreign backdrop, among up to two others, some of them its double."""
-        subject = self._subject(rng)
-        background = self._subject(rng).image
+        track, moment = self._pick(rng)
+        background = _subject(self._pick(rng)).image
+        subjects = self._looks(rng, (track, moment), length)
         height, width = background.shape[:2]
-        size = np.sqrt((subject.box[2] - subject.box[0]) * (subject.box[3] - subject.box[1]))
-        scale = min(height, width) * np.exp(rng.uniform(np.log(0.12), np.log(0.6))) / size
+        box = subjects[0].box
+        scale = min(height, width) * np.exp(rng.uniform(np.log(0.12), np.log(0.6))) / _side(box)
         spot = (float(width * rng.uniform(0.2, 0.8)), float(height * rng.uniform(0.2, 0.8)))
-        start = similarity(_middle(subject.box), spot, scale, rng.uniform(-15, 15), rng.random() < 0.5)
+        turn, mirrored = rng.uniform(-15, 15), bool(rng.random() < 0.5)
+        starts = [similarity(_middle(s.box), spot, scale, turn, mirrored) for s in subjects]
         feather = rng.uniform(0.4, 1.2)
-        first = _moved_box(subject, start)
-        extras = [self._extra(rng, first, subject) for _ in range(rng.integers(0, 3))]
+        first = _moved_box(subjects[0], starts[0])
+        extras = [self._extra(rng, first, (track, moment), length) for _ in range(rng.integers(0, 3))]
+        whole = (0.0, 0.0, float(width), float(height))
+        cameras = self._walk(rng, [whole] * length, 0.05, 0.05, 3, calm=0.4)
+        walk = self._walk(rng, [first] * length, 0.5)
+        others = [self._walk(rng, [first] * length, 0.5) for _ in extras]
+        over = self._cover(rng) if length > 2 and self.mix.hidden and rng.random() < self.mix.hidden else None
+        covered_from = max(2, length - int(rng.integers(1, 3))) if over else length
         shots = []
-        for _ in range(length):
-            camera = self._motion(rng, (0.0, 0.0, float(width), float(height)), 0.05, 0.05, 3)
-            own = compose(self._motion(rng, first, 0.5), start)
+        for i, subject in enumerate(subjects):
+            own = compose(walk[i], starts[i])
             target = Cutout(subject, invert(own), True, feather)
-            placed = [(_moved(c, self._motion(rng, first, 0.5), first, first), front) for c, front in extras]
+            along = zip(extras, others, strict=True)
+            placed = [(_moved(e.looks[i], motions[i], first, first), e.in_front) for e, motions in along]
             layers = [c for c, front in placed if not front] + [target] + [c for c, front in placed if front]
-            shots.append(Shot(background, invert(camera), None, _moved_box(subject, own), tuple(layers)))
+            box = _moved_box(subject, own)
+            if over and i >= covered_from:
+                layers.append(over(box))
+            shots.append(Shot(background, invert(cameras[i]), None, box, tuple(layers), track))
         return shots
 
-    def _subject(self, rng: Generator) -> Subject:
-        """Any object; video gets its share though it has fewer tracks."""
-        videos = self.library.videos
-        tracks = videos if videos and rng.random() < 0.35 else self._all
-        track = tracks[int(rng.integers(len(tracks)))]
-        return track.subject(int(rng.integers(len(track))))
+    def _cover(self, rng: Generator) -> Callable[[EdgeBox], Cutout]:
+        """Something to lay over a box, larger than it."""
+        subject = _subject(self._pick(rng))
+        larger, offset, turn = rng.uniform(1.5, 2.5), rng.uniform(-0.2, 0.2, 2), rng.uniform(-20, 20)
 
-    def _extra(self, rng: Generator, box: EdgeBox, target: Subject) -> tuple[Cutout, bool]:
-        """A further object near ``box``, about as large, and whether it lies in front."""
-        subject = target if rng.random() < self.mix.same_object else self._subject(rng)
-        own = np.sqrt((subject.box[2] - subject.box[0]) * (subject.box[3] - subject.box[1]))
-        side = np.sqrt((box[2] - box[0]) * (box[3] - box[1]))
-        angle, distance = rng.uniform(0, 2 * np.pi), side * rng.uniform(0.5, 1.6)
+        def over(box: EdgeBox) -> Cutout:
+            x, y = np.array(_middle(box)) + offset * _side(box)
+            scale = float(larger * _side(box) / _side(subject.box))
+            return Cutout(subject, invert(similarity(_middle(subject.box), (float(x), float(y)), scale, turn)))
+
+        return over
+
+    def _pick(self, rng: Generator) -> tuple[Track, int]:
+        """Any object at any moment; video gets its share though it has fewer tracks."""
+        videos = self.library.videos
+        tracks = videos if videos and rng.random() < self.mix.from_video else self._all
+        track = tracks[int(rng.integers(len(tracks)))]
+        return track, int(rng.integers(len(track)))
+
+    def _moments(self, rng: Generator, frames: int, first: int, length: int) -> list[int]:
+        """Frames of a video for a clip: a reference within reach of ``first``, then ``first`` and on."""
+        reference = int(np.clip(first + rng.integers(-self.mix.reach, self.mix.reach + 1), 0, frames - 1))
+        direction = 1 if rng.random() < 0.5 else -1
+        moments = [reference, first]
+        while len(moments) < length:
+            step = direction * int(rng.integers(1, self.mix.step + 1))
+            moments.append(int(np.clip(moments[-1] + step, 0, frames - 1)))
+        return moments[:length]
+
+    def _looks(self, rng: Generator, picked: tuple[Track, int], length: int) -> list[Subject]:
+        """What a cut-out object looks like from shot to shot: as its video goes on, or always the same."""
+        track, moment = picked
+        if len(track) > 1 and self.mix.animated and rng.random() < self.mix.animated:
+            return [track.subject(i) for i in self._moments(rng, len(track), moment, length)]
+        return [_subject(picked)] * length
+
+    def _extra(self, rng: Generator, box: EdgeBox, target: tuple[Track, int], length: int) -> Extra:
+        """A further object near ``box``, about as large."""
+        looks = self._looks(rng, target if rng.random() < self.mix.same_object else self._pick(rng), length)
+        angle, distance = rng.uniform(0, 2 * np.pi), _side(box) * rng.uniform(0.5, 1.6)
         x, y = _middle(box)
         spot = (float(x + distance * np.cos(angle)), float(y + distance * np.sin(angle)))
-        scale = side / own * np.exp(rng.uniform(-0.5, 0.4))
-        place = similarity(_middle(subject.box), spot, scale, rng.uniform(-20, 20), rng.random() < 0.5)
-        return Cutout(subject, invert(place)), bool(rng.random() < self.mix.occluder)
+        scale = _side(box) / _side(looks[0].box) * np.exp(rng.uniform(-0.5, 0.4))
+        turn, mirrored = rng.uniform(-20, 20), bool(rng.random() < 0.5)
+        places = [invert(similarity(_middle(s.box), spot, scale, turn, mirrored)) for s in looks]
+        cutouts = [Cutout(s, place) for s, place in zip(looks, places, strict=True)]
+        return Extra(cutouts, bool(rng.random() < self.mix.occluder))
+
+    def _walk(
+        self,
+        rng: Generator,
+        boxes: list[EdgeBox],
+        shift: float,
+        growth: float = 0.25,
+        degrees: float = 10,
+        *,
+        calm: float = 1.0,
+    ) -> list[FloatArray]:
+        """Where what is at ``boxes`` moves, shot by shot: two motions far apart, then on from the second by steps
+        that keep their direction and are ``calm`` times the mix's."""
+        motions = [self._motion(rng, box, shift, growth, degrees) for box in boxes[:2]]
+        if len(boxes) > 2:
+            way = rng.uniform(-1, 1, 4) * (self.mix.drift, self.mix.drift, self.mix.growth, 4.0) * calm
+        for box in boxes[2:]:
+            x, y = _middle(box)
+            side = _side(box)
+            dx, dy, grown, turned = way * rng.uniform(0.4, 1.6)
+            last = motions[-1]
+            place = last[:, :2] @ (x, y) + last[:, 2]
+            step = similarity(
+                (place[0], place[1]), (place[0] + dx * side, place[1] + dy * side), float(np.exp(grown)), float(turned)
+            )
+            motions.append(compose(step, last))
+        return motions
 
     @staticmethod
     def _motion(rng: Generator, box: EdgeBox, shift: float, growth: float = 0.25, degrees: float = 10) -> FloatArray:
         """A random move of what is at ``box``: shift in box sides, scale exp(+-growth), turn."""
         x, y = _middle(box)
-        side = np.sqrt((box[2] - box[0]) * (box[3] - box[1]))
+        side = _side(box)
         dx, dy = rng.uniform(-shift, shift, 2) * side
         scale = float(np.exp(rng.uniform(-growth, growth)))
         return similarity((x, y), (x + dx, y + dy), scale, rng.uniform(-degrees, degrees))
@@ -217,6 +301,15 @@ class ClipMaker:
 
 def _middle(box: EdgeBox) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+
+def _side(box: EdgeBox) -> float:
+    return float(np.sqrt((box[2] - box[0]) * (box[3] - box[1])))
+
+
+def _subject(picked: tuple[Track, int]) -> Subject:
+    track, moment = picked
+    return track.subject(moment)
 
 
 def _moved(cutout: Cutout, motion: FloatArray, before: EdgeBox, after: EdgeBox) -> Cutout:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,14 +17,11 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from vossegment.errors import DataError, WeightsError
 from vossegment.interrupt import Deferred, ignore
-from vossegment.networks.e3sn import E3SN
-from vossegment.runtime.prepare import choose_precision
-from vossegment.training.losses import box_loss, hardest, mask_loss, score_loss, total_finite
-from vossegment.training.recipes.e3sn import Recipe
+from vossegment.networks.trunk import Trunk
+from vossegment.training.library import Library
+from vossegment.training.losses import total_finite
+from vossegment.training.recipes.base import Recipe
 from vossegment.whole_files import written_whole
-
-HARD_NEGATIVES = 48
-"""Hardest negatives a crop: as many as are drawn at random at least (64 - 16)."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Progress:
     first: int
     step: int
     steps: int
-    pairs_per_second: float
+    samples_per_second: float
     losses: Mapping[str, float]
 
 
@@ -62,45 +59,22 @@ def rate_factor(recipe: Recipe, step: int) -> float:
     return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def losses(
-    network: E3SN, batch: Mapping[str, Tensor], recipe: Recipe, device: torch.device, *, hard: bool = False
-) -> dict[str, Tensor]:
-    """Forward pass and losses of one batch; ``total`` is what is minimised (E3SN Eq. 3)."""
-    cells, signs = batch["cells"].to(device), batch["signs"].to(device)
-    n, k, _ = cells.shape
-    items = torch.arange(n, device=device)[:, None, None].expand(n, k, 1)
-    half = choose_precision("auto", device) == torch.bfloat16
-    with torch.autocast(device.type, torch.bfloat16, enabled=half):
-        response = network.search(
-            network.template(_images(batch["template"], device)), _images(batch["search"], device)
-        )
-        logits = network.masks(response, torch.cat([items, cells], 2).view(n * k, 3))
-    labels = batch["labels"].to(device)
-    scores = response.scores.float()
-    counted_anchors = hardest(scores, batch["all_labels"].to(device), negatives=HARD_NEGATIVES) if hard else labels
-    score = score_loss(scores, counted_anchors)
-    box = box_loss(response.boxes.float(), batch["deltas"].to(device), labels)
-    counted = (signs != 0 if recipe.train_negative_masks else signs > 0).view(-1)
-    mask = mask_loss(logits.float(), batch["masks"].to(device).flatten(0, 1), counted)
-    total = (
-        recipe.loss_score * score
-        + recipe.loss_box * box
-        + recipe.loss_mask * mask.logistic
-        + recipe.loss_dice * mask.dice
-    )
-    return {
-        "total": total,
-        "score": score,
-        "box": box,
-        "mask": mask.logistic,
-        "dice": mask.dice,
-        "iou": mask.iou,
-    }
+class Task(Protocol):
+    """What a network is to learn: the one thing in which training differs from model to model."""
 
+    def samples(self, library: Library, seed: int) -> Dataset[dict[str, Tensor]]:
+        """The samples, in the order in which they are learned from; the i-th depends on nothing but ``seed``."""
+        ...
 
-def _images(batch: Tensor, device: torch.device) -> Tensor:
-    """``(N, S, S, 3)`` uint8 -> ``(N, 3, S, S)`` float, already channels last in memory."""
-    return batch.to(device, non_blocking=True).permute(0, 3, 1, 2).float()
+    def groups(self, network: nn.Module) -> list[dict[str, Any]]:
+        """The parameters by learning rate, as optimisers take them."""
+        ...
+
+    def losses(
+        self, network: nn.Module, batch: Mapping[str, Tensor], *, step: int, device: torch.device
+    ) -> dict[str, Tensor]:
+        """Forward pass and losses of one batch; ``total`` is what is minimised, the rest is for the eye."""
+        ...
 
 
 def _worker(number: int) -> None:
@@ -119,31 +93,26 @@ def _plain_errors(batches: Iterable[dict[str, Tensor]]) -> Iterator[dict[str, Te
 class Trainer:
     """One training run: the network, its optimiser and average, and where it stands."""
 
-    def __init__(self, network: E3SN, recipe: Recipe, *, device: torch.device, seed: int, data: str = "") -> None:
-        """``data`` names what is trained on: a run resumes only on the same."""
+    def __init__(
+        self, network: nn.Module, recipe: Recipe, task: Task, *, device: torch.device, seed: int, data: str = ""
+    ) -> None:
+        """``network`` has a ``trunk``. ``data`` names what is trained on: a run resumes only on the same."""
+        self.task = task
         self.recipe, self.device, self.seed, self.data = recipe, device, seed, data
         self.origin = ""
         """Where the trunk's first weights came from."""
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        network.trunk.freeze(recipe.frozen_stages)
+        self._trunk = cast(Trunk, network.trunk)
+        self._trunk.freeze(recipe.frozen_stages)
         self.average = copy.deepcopy(network).eval() if recipe.average else network
-        self.trunk = [p for p in network.trunk.parameters() if p.requires_grad]
+        self.trunk = [p for p in self._trunk.parameters() if p.requires_grad]
         self.optimiser = self._optimiser()
         self.step = 0
         self.seconds = 0.0
 
     def _optimiser(self) -> torch.optim.Optimizer:
-        r, net = self.recipe, self.network
-        mask = list(net.refine.parameters())
-        special = {id(p) for p in (*net.trunk.parameters(), *mask, net.level_weights)}
-        heads = [p for p in net.parameters() if id(p) not in special]
-        groups = [
-            {"params": heads, "lr": r.rate},
-            {"params": mask, "lr": r.rate * r.mask_factor},
-            {"params": self.trunk, "lr": r.rate * r.trunk_factor},
-            {"params": [net.level_weights], "lr": r.rate * r.level_factor, "weight_decay": 0.0},
-        ]
-        self.rates = [float(g["lr"]) for g in groups]  # type: ignore[arg-type]
+        r, groups = self.recipe, self.task.groups(self.network)
+        self.rates = [float(g["lr"]) for g in groups]
         if r.optimiser == "sgd":
             return torch.optim.SGD(groups, momentum=0.9, weight_decay=r.weight_decay)
         return torch.optim.AdamW(groups, weight_decay=r.weight_decay)
@@ -205,15 +174,14 @@ class Trainer:
             group["lr"] = rate * factor
         waits = self.step < r.trunk_frozen_until * r.steps
         self.network.train()
-        self.network.trunk.train(not waits)
-        for stage in self.network.trunk.stage_modules()[: r.frozen_stages]:
+        self._trunk.train(not waits)
+        for stage in self._trunk.stage_modules()[: r.frozen_stages]:
             stage.eval()  # batch norm of what does not train keeps its statistics
         for p in self.trunk:
             p.requires_grad_(not waits)
 
     def _step(self, batch: Mapping[str, Tensor]) -> dict[str, float]:
-        hard = 0 <= self.recipe.hard_from <= self.step
-        parts = losses(self.network, batch, self.recipe, self.device, hard=hard)
+        parts = self.task.losses(self.network, batch, step=self.step, device=self.device)
         if total_finite(parts["total"]):  # a bad step is left out, as SiamMask does [o]
             self.optimiser.zero_grad(set_to_none=True)
             parts["total"].backward()  # type: ignore[no-untyped-call]

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vossegment.data.sequence import Sequence
+from vossegment.data.sequence import VOID, Sequence, object_ids
 from vossegment.errors import DataError
 from vossegment.tracking.types import Image
 
@@ -34,6 +34,8 @@ class Subject:
     image: Image
     mask: Mask
     box: EdgeBox
+    rivals: Mask | None = None
+    """The other objects of the picture that are known, None if there are none."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,22 @@ class Track:
         return len(self.images)
 
     def subject(self, index: int) -> Subject:
-        mask = ((self.labels[index] == self.id) * np.uint8(255)).astype(np.uint8)
+        labels = self.labels[index]
+        mask = ((labels == self.id) * np.uint8(255)).astype(np.uint8)
         box = tight_box(mask)
         assert box is not None  # frames without the object were left out when the library was filled
-        return Subject(self.images[index], mask, box)
+        others = (labels != self.id) & (labels != 0) & (labels != VOID)
+        rivals = (others * np.uint8(255)).astype(np.uint8) if others.any() else None
+        return Subject(self.images[index], mask, box, rivals)
 
 
 # [ours] Objects smaller than this share of the picture, or filling it, teach a tracker little.
 _LEAST_AREA, _MOST_AREA = 0.0015, 0.85
+
+
+def worth_showing(mask: npt.NDArray[np.bool_]) -> bool:
+    """Whether an object is neither tiny in its picture nor nearly all of it."""
+    return _LEAST_AREA < float(mask.mean()) < _MOST_AREA
 
 
 def _read(sequence: Sequence, most_side: int) -> list[tuple[Image, npt.NDArray[np.uint8]]]:
@@ -84,8 +94,8 @@ def tracks(sequence: Sequence, most_side: int = 640) -> list[Track]:
     """The objects of one sequence; pictures over ``most_side`` pixels are reduced to it."""
     pairs = _read(sequence, most_side)
     found = []
-    for number in sorted({int(i) for _, labels in pairs for i in np.unique(labels)} - {0}):
-        kept = [(im, la) for im, la in pairs if _LEAST_AREA < float((la == number).mean()) < _MOST_AREA]
+    for number in sorted({number for _, labels in pairs for number in object_ids(labels)}):
+        kept = [(im, la) for im, la in pairs if worth_showing(la == number)]
         if kept:
             found.append(Track(sequence.name, tuple(k[0] for k in kept), tuple(k[1] for k in kept), number))
     return found

@@ -76,3 +76,15 @@ def _mean(values: Tensor, where: Tensor) -> Tensor:
 def total_finite(loss: Tensor) -> bool:
     """Whether a step may be taken on this loss."""
     return bool(torch.isfinite(loss)) and float(loss.detach()) < 1e4
+
+
+def segmentation_loss(logits: Tensor, truths: Tensor) -> MaskLoss:
+    """``logits`` and ``truths`` ``(N, S, S)``, the latter 0..1: mean over the samples. An empty truth counts: any
+    pixel claimed there is wrong."""
+    logistic = F.binary_cross_entropy_with_logits(logits, truths)
+    soft = logits.sigmoid()
+    dice = 1 - (2 * (soft * truths).sum((1, 2)) + 20) / ((soft + truths).sum((1, 2)) + 20)
+    hard, real = logits.detach() > 0, truths > 0.5
+    union = (hard | real).sum((1, 2))
+    iou = torch.where(union > 0, (hard & real).sum((1, 2)) / union.clamp(min=1), 1.0)
+    return MaskLoss(logistic, dice.mean(), iou.mean())

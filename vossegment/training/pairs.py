@@ -16,8 +16,9 @@ from vossegment.tracking.anchors import SEARCH, TEMPLATE
 from vossegment.tracking.geometry import FloatArray
 from vossegment.tracking.types import Image
 from vossegment.training import augment
-from vossegment.training.clips import ClipMaker, Shot, invert, similarity
+from vossegment.training.clips import ClipMaker, Shot
 from vossegment.training.library import EdgeBox, Mask, tight_box
+from vossegment.training.maps import invert, similarity
 from vossegment.training.targets import UNKNOWN, anchor_targets, mask_windows, sample_cells
 
 _MOST_DRAWS = 200
@@ -90,6 +91,8 @@ class PairDataset(Dataset[dict[str, Tensor]]):
         negative = rng.random() < s.negative_pairs
         if negative:
             target = self.maker.clip(rng, 2)[1]
+            if target.track is reference.track:
+                return None
         mirrored = rng.random() < s.flip
         template, visible = self._crop(reference, TEMPLATE, rng, s.template_shift, s.template_scale, mirrored)
         search, mask = self._crop(target, SEARCH, rng, s.search_shift, s.search_scale, mirrored)

@@ -5,34 +5,35 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from torch import nn
 
 from vossegment import __version__
+from vossegment.data.sequence import Sequence
 from vossegment.errors import OutputError
-from vossegment.evaluation.benchmarks import check_sequence, find_benchmark, score_sequence
 from vossegment.models import find
-from vossegment.networks.e3sn import E3SN
-from vossegment.pipeline import first_boxes, segment
+from vossegment.networks.trunk import Trunk
 from vossegment.runtime.prepare import choose_precision, prepare
-from vossegment.tracking.siamese import SiameseTracker
-from vossegment.training.clips import ClipMaker
+from vossegment.tracking.types import LabelMap
 from vossegment.training.engine import Progress, Trainer
+from vossegment.training.held_out import HeldOut, check_held_out, score_held_out
 from vossegment.training.library import Library
-from vossegment.training.pairs import PairDataset
-from vossegment.training.recipes.e3sn import Recipe
+from vossegment.training.recipes import Recipe
 from vossegment.training.sets import TrainingData
+from vossegment.training.sheets import sample_sheet, strips, write_sheet
+from vossegment.training.tasks import task_of
 from vossegment.weights.imagenet import load_imagenet
 from vossegment.weights.load import load_weights, save_weights
 from vossegment.whole_files import written_whole
 
-RULE = find_benchmark("davis2016")
-"""How held-out sequences are scored."""
+_SHOWN = 24
+"""Samples on the sheet: the very first ones."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """``finished``: the recipe's last step is done. ``held_out`` J by sequence; ``weights`` the file written."""
+    """``finished``: the recipe's last step is done. ``weights``: the file written."""
 
     finished: bool
     step: int
-    held_out: Mapping[str, float]
+    held_out: HeldOut
     weights: Path
 
 
@@ -86,12 +87,16 @@ def keep_log(path: Path, step: int) -> None:
             part.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
 
-def held_out_scores(network: E3SN, recipe: Recipe, data: TrainingData, device: torch.device) -> dict[str, float]:
-    """J mean (DAVIS-2016 rule) of each held-out sequence, started from the first box."""
-    precision = choose_precision("auto", device)
-    prepared: Any = prepare(copy.deepcopy(network), device, precision)
-    tracker = SiameseTracker(prepared, find(recipe.model).settings, device=device)
-    return {s.name: score_sequence(s, segment(s, tracker), RULE).region.mean for s in data.held_out}
+def _score(network: nn.Module, recipe: Recipe, data: TrainingData, settings: Settings) -> HeldOut:
+    """Scores on what was held out; ``predictions.png`` shows it."""
+    device = settings.device
+    prepared = prepare(copy.deepcopy(network), device, choose_precision("auto", device))
+    shown: list[tuple[Sequence, list[LabelMap]]] = []
+    tracker = find(recipe.model).tracker(prepared, device)
+    scores = score_held_out(data.held_out, tracker, lambda sequence, labels: shown.append((sequence, labels)))
+    if shown:
+        write_sheet(settings.out / "predictions.png", strips(shown))
+    return scores
 
 
 def train(
@@ -103,17 +108,17 @@ def train(
     say: Callable[[str], None] = lambda _: None,
     running: AbstractContextManager[object] | None = None,
 ) -> Outcome:
-    """Trains, writing ``checkpoint.pt`` (resumable), ``log.jsonl`` and ``weights.safetensors`` into ``settings.out``.
+    """Trains, writing ``checkpoint.pt`` (resumable), ``log.jsonl`` and ``weights.safetensors`` into ``settings.out``,
+    and pictures to look at: ``samples.png``, ``predictions.png``.
 
     Raises OutputError, DataError and WeightsError as its parts do.
     """
     check_out(settings.out, settings.resume)
-    for sequence in data.held_out:  # what cannot be scored is told now, not after the training
-        check_sequence(sequence, RULE)
-        first_boxes(sequence)
+    check_held_out(data.held_out)
     torch.manual_seed(settings.seed)
-    network = cast(E3SN, find(recipe.model).build())
-    trainer = Trainer(network, recipe, device=settings.device, seed=settings.seed, data=fingerprint(data))
+    network = find(recipe.model).build()
+    task = task_of(recipe)
+    trainer = Trainer(network, recipe, task, device=settings.device, seed=settings.seed, data=fingerprint(data))
     checkpoint = settings.out / "checkpoint.pt"
     if settings.resume:
         trainer.resume(checkpoint)
@@ -122,19 +127,17 @@ def train(
         trainer.origin = load_weights(network, settings.init, name=recipe.model).sha256
         trainer.restart_average()
     else:
-        trainer.origin = load_imagenet(network.trunk, settings.trunk)
+        trainer.origin = load_imagenet(cast(Trunk, network.trunk), settings.trunk)
         trainer.restart_average()
     library = Library.load(data.sequences)
     say(
         f"{recipe.name}: {len(library.videos)} objects in video, {len(library.stills)} in stills, "
         f"held out {len(data.held_out)}; trunk from {trainer.origin}; "
-        f"steps {trainer.step} to {recipe.steps} of {recipe.batch} pairs"
+        f"steps {trainer.step} to {recipe.steps} of {recipe.batch} samples"
     )
     say(json.dumps(asdict(recipe)))
-    pairs = PairDataset(
-        ClipMaker(library, recipe.mix), recipe.pairs, pairs=recipe.steps * recipe.batch, seed=settings.seed
-    )
-    settings.out.mkdir(parents=True, exist_ok=True)
+    samples = task.samples(library, settings.seed)
+    write_sheet(settings.out / "samples.png", sample_sheet(samples, range(_SHOWN)))
     with (settings.out / "log.jsonl").open("a" if settings.resume else "w", encoding="utf-8") as log:
 
         def record(progress: Progress) -> None:
@@ -144,7 +147,7 @@ def train(
 
         with running or nullcontext():
             finished = trainer.run(
-                pairs,
+                samples,
                 minutes=settings.minutes,
                 workers=settings.workers,
                 on_progress=record,
@@ -160,6 +163,6 @@ def train(
         "program": f"vossegment {__version__}",
     }
     save_weights(trainer.average, weights, name=recipe.model, about=about)
-    scores = held_out_scores(trainer.average, recipe, data, settings.device)
-    save_weights(trainer.average, weights, name=recipe.model, about={**about, "held_out": scores})
+    scores = _score(trainer.average, recipe, data, settings)
+    save_weights(trainer.average, weights, name=recipe.model, about={**about, "held_out": scores.summary()})
     return Outcome(finished, trainer.step, scores, weights)

@@ -1,10 +1,11 @@
-"""Training data as it is named on the command line: ``davis=DIR`` and ``stills=DIR``."""
+"""Training data as it is named on the command line: ``davis=DIR``, ``davis2017=DIR`` and ``stills=DIR``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from vossegment.data.davis import davis_sequences
@@ -14,6 +15,7 @@ from vossegment.errors import InputError, one_of
 
 SETS: dict[str, Callable[[Path], Iterable[Sequence]]] = {
     "davis": lambda root: davis_sequences(root, "train", 2016),
+    "davis2017": lambda root: davis_sequences(root, "train", 2017),
     "stills": stills,
 }
 """Set name -> loader of its training sequences."""
@@ -28,8 +30,10 @@ class TrainingData:
 
 
 def load_sets(named: ListOf[str], held_out: ListOf[str]) -> TrainingData:
-    """Reads the lists of ``SET=DIR`` entries. Raises InputError for unknown sets or held-out names, DataError for
-    broken ones."""
+    """Reads the lists of ``SET=DIR`` entries; ``held_out`` are names, or patterns with ``*`` and ``?``.
+
+    Raises InputError for unknown sets, and for names that fit nothing, DataError for broken sets.
+    """
     if not named:
         raise InputError("no training data: give --data SET=DIR, for example --data davis=DAVIS --data stills=DIR")
     found: list[Sequence] = []
@@ -40,10 +44,16 @@ def load_sets(named: ListOf[str], held_out: ListOf[str]) -> TrainingData:
         if kind not in SETS:
             raise InputError(one_of("training set", kind, SETS))
         found += SETS[kind](Path(folder))
-    names = {sequence.name for sequence in found}
-    missing = [name for name in held_out if name not in names]
-    if missing:
-        raise InputError(f"held-out sequence '{missing[0]}' is not in the training data")
+    for pattern in held_out:
+        if not any(_fits(sequence.name, pattern) for sequence in found):
+            raise InputError(f"held-out sequence '{pattern}' is not in the training data")
+    apart = [any(_fits(sequence.name, pattern) for pattern in held_out) for sequence in found]
     return TrainingData(
-        tuple(s for s in found if s.name not in held_out), tuple(s for s in found if s.name in held_out)
+        tuple(s for s, out in zip(found, apart, strict=True) if not out),
+        tuple(s for s, out in zip(found, apart, strict=True) if out),
     )
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether a name fits a pattern in which only * and ? are special."""
+    return fnmatchcase(name, pattern.replace("[", "[[]"))

@@ -12,12 +12,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vossegment.errors import WeightsError
-from vossegment.networks.mobilenet import MobileNetV2
+from vossegment.networks.mobilenet import MaskedMobileNetV2, MobileNetV2
 from vossegment.networks.resnet import ResNet
 from vossegment.networks.trunk import Trunk
 
 _NORM = ("weight", "bias", "running_mean", "running_var")
 _EPS = 1e-5
+_MOBILE = (MobileNetV2, MaskedMobileNetV2)
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # torchvision's, of 0..1
 
 
@@ -35,7 +36,7 @@ def load_imagenet(trunk: Trunk, source: Path | None) -> str:
         except (OSError, SafetensorError) as error:
             raise WeightsError(f"{source}: not a readable safetensors file ({error})") from None
     try:
-        state = _mobilenet(tensors, trunk) if isinstance(trunk, MobileNetV2) else _resnet(tensors, trunk)
+        state = _mobilenet(tensors, trunk) if isinstance(trunk, _MOBILE) else _resnet(tensors, trunk)
         trunk.load_state_dict(state)
     except (KeyError, RuntimeError) as error:
         raise WeightsError(f"{origin}: not ImageNet weights of this trunk ({str(error).splitlines()[0]})") from None
@@ -45,7 +46,7 @@ def load_imagenet(trunk: Trunk, source: Path | None) -> str:
 def _torchvision(trunk: Trunk) -> Mapping[str, Tensor]:
     import torchvision.models as zoo
 
-    name = "mobilenet_v2" if isinstance(trunk, MobileNetV2) else f"resnet{50 if trunk.channels[3] == 1024 else 18}"
+    name = "mobilenet_v2" if isinstance(trunk, _MOBILE) else f"resnet{50 if trunk.channels[3] == 1024 else 18}"
     try:
         tensors = dict(getattr(zoo, name)(weights="IMAGENET1K_V1").state_dict())
     except OSError as error:  # urllib's errors are of this kind
@@ -77,8 +78,9 @@ def _folded(tensors: Mapping[str, Tensor], conv: str, norm: str) -> tuple[Tensor
     return weight * factor[:, None, None, None], bias - mean * factor
 
 
-def _mobilenet(tensors: Mapping[str, Tensor], trunk: MobileNetV2) -> dict[str, Tensor]:
-    state: dict[str, Tensor] = {}
+def _mobilenet(tensors: Mapping[str, Tensor], trunk: MobileNetV2 | MaskedMobileNetV2) -> dict[str, Tensor]:
+    # ImageNet knows nothing of masks: their convolution stays as it was drawn.
+    state = {k: v for k, v in trunk.state_dict().items() if k.startswith("mask_stem.")}
 
     def put(name: str, conv: str, norm: str) -> None:
         state[f"{name}.weight"], state[f"{name}.bias"] = _folded(tensors, conv, norm)

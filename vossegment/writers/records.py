@@ -48,7 +48,8 @@ class TrackJsonWriter(Outputs):
         with written_whole(self._path) as part, part.open("wb") as file:
             head = json.dumps(_head(self._run), ensure_ascii=False, indent=1)
             # The frames go in as they are, a line each: the file can be read by eye and searched by line.
-            file.write(head.removesuffix("\n}").encode() + b',\n "frames": [')
+            # A file name that is no Unicode text (Linux has such) is written in JSON's own escapes.
+            file.write(head.removesuffix("\n}").encode(errors="backslashreplace") + b',\n "frames": [')
             for number, line in enumerate(self._lines):
                 file.write((b",\n  " if number else b"\n  ") + line)
             file.write(b"\n ]\n}\n")
@@ -93,7 +94,10 @@ def _head(run: RunInfo) -> dict[str, Any]:
     prompts: dict[int, dict[str, Any]] = {}
     for prompt in run.prompts:
         # An object prompted again keeps its first prompt here; the later ones are `prompted` in the frames.
-        prompts.setdefault(prompt.id, {"frame": prompt.frame, "box": _box(prompt.box)})
+        said: dict[str, Any] = {"frame": prompt.frame, "box": _box(prompt.box)}
+        if prompt.mask is not None:
+            said["mask"] = prompt.mask
+        prompts.setdefault(prompt.id, said)
     return {
         "schema": SCHEMA,
         "program": f"vossegment {__version__}",

@@ -6,18 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from vossegment.tracking.types import Box, TrackedFrame
 
 
 @dataclass(frozen=True)
 class PromptRecord:
-    """What was asked: object ``id``, from ``frame`` on, within ``box`` (x, y, w, h in frame pixels)."""
+    """What was asked: object ``id``, from ``frame`` on, within ``box`` (x, y, w, h in frame pixels).
+
+    ``mask`` is the file of the mask that was given, as typed, True where a mask came from no file, None for a box.
+    """
 
     id: int
     frame: int
     box: Box | None
+    mask: str | Literal[True] | None = None
 
 
 @dataclass(frozen=True)

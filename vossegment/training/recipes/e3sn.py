@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from vossegment.training.clips import Mix
 from vossegment.training.pairs import PairSettings
+from vossegment.training.recipes.base import Recipe
 
 # What one pass over the paper's data is worth in pairs, from SiamMask's code [o]; the paper gives epochs only.
 _PAIRS_AN_EPOCH = 600_000
 _BATCH = 64
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """All that a training run depends on besides the data. Sources: [p] E3SN, [o] SiamMask's code, [ours]."""
+@dataclass(frozen=True, kw_only=True)
+class E3SNRecipe(Recipe):
+    """What E3SN's training depends on besides. Sources: [p] E3SN, [o] SiamMask's code, [ours]."""
 
-    name: str
-    model: str
-    steps: int
-    batch: int
-    optimiser: Literal["sgd", "adamw"]
-    rate: float
-    final_rate: float
-    decay: Literal["log", "cosine"]
-    trunk_factor: float
-    """The trunk's learning rate is this times ``rate``."""
     mask_factor: float = 1.0
-    """So for the refinement."""
+    """The refinement's learning rate is this times ``rate``."""
     level_factor: float = 10.0
     """So for the three level weights [ours]: three numbers need larger steps to move at all."""
-    warm_up: int = 0
-    weight_decay: float = 1e-4
-    clip: float = 10.0
-    average: float = 0.0
-    """Decay of the exponential moving average of the weights that are saved; 0: none."""
-    frozen_stages: int = 0
-    """Leading trunk stages that never train."""
-    trunk_frozen_until: float = 0.0
-    """Share of the run before the rest of the trunk begins to train."""
     hard_from: int = -1
     """Step from which the score learns on each crop's hardest negatives, not on random ones; -1: never [ours]."""
     loss_score: float = 1.0
@@ -47,11 +28,10 @@ class Recipe:
     loss_mask: float = 32.0
     loss_dice: float = 0.0
     train_negative_masks: bool = False
-    mix: Mix = field(default_factory=Mix)
     pairs: PairSettings = field(default_factory=PairSettings)
 
 
-E3SN = Recipe(
+E3SN = E3SNRecipe(
     name="e3sn",
     model="e3sn_resnet50",
     steps=20 * _PAIRS_AN_EPOCH // _BATCH,  # 20 epochs [p 4.1]
@@ -70,7 +50,7 @@ E3SN = Recipe(
 )
 
 # [ours] Two cores, an hour and a half: what has ImageNet behind it stays nearly still, the rest learns fast.
-E3SN_SMALL = Recipe(
+E3SN_SMALL = E3SNRecipe(
     name="e3sn_small",
     model="e3sn",
     steps=3500,  # 56 000 pairs at 10-13 a second
@@ -103,5 +83,3 @@ E3SN_SMALL = Recipe(
         negatives=0,
     ),
 )
-
-RECIPES = {r.name: r for r in (E3SN, E3SN_SMALL)}

@@ -1,0 +1,220 @@
+"""What `guided` learns: by chains, each answer guiding the next, and what trains at which rate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.data import default_collate
+
+from vossegment.networks.guided import Guided, Reference
+from vossegment.tracking.geometry import resample
+from vossegment.training.chains import ChainSettings
+from vossegment.training.engine import Progress, Trainer
+from vossegment.training.guided_task import GuidedTask
+from vossegment.training.library import Library
+from vossegment.training.recipes.guided import GuidedRecipe
+
+CPU = torch.device("cpu")
+TINY = GuidedRecipe(
+    name="tiny",
+    model="guided",
+    steps=4,
+    batch=2,
+    optimiser="adamw",
+    rate=1e-3,
+    final_rate=1e-4,
+    decay="cosine",
+    trunk_factor=0.2,
+    chains=ChainSettings(size=64, lengths=((0, 2),), rivals=0.0),
+)
+
+
+@pytest.fixture
+def _whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Full precision, where numbers are compared."""
+    monkeypatch.setattr("vossegment.runtime.prepare._cpu_has_bfloat16", lambda: False)
+
+
+def batch_of(library: Library, count: int = 2, **changes: Any) -> dict[str, Tensor]:
+    recipe = replace(TINY, batch=count, chains=replace(TINY.chains, **changes))
+    samples = GuidedTask(recipe).samples(library, 0)
+    found: dict[str, Tensor] = default_collate([samples[i] for i in range(count)])
+    return found
+
+
+class Watched(Guided):
+    """Remembers what it was asked, and what it answered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.references: list[tuple[Tensor, Tensor]] = []
+        self.steps: list[tuple[Reference, Tensor, Tensor, Tensor]] = []
+
+    def reference(self, images: Tensor, masks: Tensor) -> Reference:
+        self.references.append((images, masks))
+        return super().reference(images, masks)
+
+    def segment(self, reference: Reference, images: Tensor, guidance: Tensor) -> Tensor:
+        logits = super().segment(reference, images, guidance)
+        self.steps.append((reference, images, guidance, logits.detach()))
+        return logits
+
+
+@pytest.fixture
+def watched() -> Watched:
+    torch.manual_seed(1)
+    return Watched().train()
+
+
+def test_samples(library: Library) -> None:
+    """As many chains as the run has use for, drawn with the run's seed, their lengths by the run's batches."""
+    recipe = replace(TINY, chains=replace(TINY.chains, lengths=((0, 1), (2, 3))))
+    samples = GuidedTask(recipe).samples(library, 5)
+    assert len(samples) == 8
+    assert [samples.targets(i) for i in range(8)] == [1, 1, 1, 1, 3, 3, 3, 3]
+    assert torch.equal(samples[3]["targets"], GuidedTask(recipe).samples(library, 5)[3]["targets"])
+    assert not torch.equal(samples[3]["targets"], GuidedTask(recipe).samples(library, 6)[3]["targets"])
+
+
+@pytest.mark.parametrize("changes", [{"start": 0.5}, {"start": 0.0, "absent": 1.0}, {"start": 0.0, "lost": 1.0}])
+@pytest.mark.parametrize("targets", [1, 3])
+def test_losses(library: Library, watched: Watched, changes: dict[str, Any], targets: int) -> None:
+    """Whatever the kind of chain all parts are finite, and the total is their weighted sum."""
+    recipe = replace(TINY, loss_mask=3.0, loss_dice=5.0)
+    batch = batch_of(library, lengths=((0, targets),), **changes)
+    parts = GuidedTask(recipe).losses(watched, batch, step=0, device=CPU)
+    assert set(parts) == {"total", "mask", "dice", "iou_1", "iou"}
+    assert all(torch.isfinite(part) for part in parts.values())
+    torch.testing.assert_close(parts["total"], 3 * parts["mask"] + 5 * parts["dice"])
+    assert len(watched.steps) == targets
+    parts["total"].backward()  # type: ignore[no-untyped-call]
+    assert all(torch.isfinite(p.grad).all() for p in watched.parameters() if p.grad is not None)
+
+
+@pytest.mark.usefixtures("_whole")
+def test_each_answer_guides_the_next(library: Library, watched: Watched) -> None:
+    """The first guidance is the chain's; each further one the last answer, seen from the next window, without grad."""
+    batch = batch_of(library, start=0.0, lengths=((0, 3),))
+    GuidedTask(TINY).losses(watched, batch, step=0, device=CPU)
+    torch.testing.assert_close(watched.steps[0][2] * 255, batch["guidance"].float())
+    for k in (1, 2):
+        expected = resample(watched.steps[k - 1][3].sigmoid(), batch["hops"][:, k])
+        torch.testing.assert_close(watched.steps[k][2], expected)
+        assert not watched.steps[k][2].requires_grad
+        assert torch.equal(watched.steps[k][1], batch["targets"][:, k].permute(0, 3, 1, 2).float())
+        assert watched.steps[k][0] is watched.steps[0][0]
+    assert len(watched.references) == 1
+
+
+@pytest.mark.usefixtures("_whole")
+def test_rivals_are_below_nothing(library: Library, watched: Watched) -> None:
+    """What is known of other objects guides as much below 0 as the object above it, and no further than what is left
+    of a pixel: in the reference and in each target."""
+    batch = batch_of(library, start=0.0, lengths=((0, 2),))
+    rivals = torch.zeros_like(batch["rivals"])
+    rivals[:, 0, :20], rivals[:, 1, 20:40], rivals[:, 2, 40:] = 255, 102, 255
+    GuidedTask(TINY).losses(watched, {**batch, "rivals": rivals}, step=0, device=CPU)
+    answer = resample(watched.steps[0][3].sigmoid(), batch["hops"][:, 1])
+    own = [batch["reference_mask"].float() / 255, batch["guidance"].float() / 255, answer]
+    given = [watched.references[0][1], *(step[2] for step in watched.steps)]
+    for k in range(3):
+        other = rivals[:, k].float() / 255
+        torch.testing.assert_close(given[k], own[k] - torch.where(own[k] + other > 1, 1 - own[k], other))
+        assert bool((given[k] < -0.3).any())
+
+
+@pytest.mark.usefixtures("_whole")
+def test_iou_of_the_first_and_the_last(library: Library, watched: Watched) -> None:
+    """``iou_1`` is the first target's, ``iou`` the last one's."""
+    batch = batch_of(library, lengths=((0, 3),))
+    parts = GuidedTask(TINY).losses(watched, batch, step=0, device=CPU)
+    for name, k in (("iou_1", 0), ("iou", 2)):
+        found, real = watched.steps[k][3] > 0, batch["masks"][:, k] > 127
+        expected = ((found & real).sum((1, 2)) / (found | real).sum((1, 2)).clamp(min=1)).mean()
+        torch.testing.assert_close(parts[name], expected)
+
+
+@pytest.mark.usefixtures("_whole")
+def test_a_start_renews_its_reference(library: Library, watched: Watched) -> None:
+    """After the first answer, chains that begin from a box have it as reference mask; the others keep theirs."""
+    batch = batch_of(library, 6, start=0.5, lengths=((0, 3),))
+    starts = batch["start"]
+    assert starts.any()
+    assert not starts.all()
+    GuidedTask(TINY).losses(watched, batch, step=0, device=CPU)
+    first, second, third = (step[0] for step in watched.steps)
+    assert third is second
+    (_, images, _, logits), (_, masks) = watched.steps[0], watched.references[1]
+    torch.testing.assert_close(masks, logits[starts].sigmoid())
+    with torch.no_grad():
+        new = super(Watched, watched).reference(images[starts], masks)
+    for before, after, own in zip(first, second, new, strict=True):
+        assert torch.equal(after[~starts], before[~starts])
+        torch.testing.assert_close(after[starts], own, rtol=1e-4, atol=1e-5)
+        assert not torch.equal(after[starts], before[starts])
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+def test_a_reference_is_renewed_for_what_comes_after(library: Library, watched: Watched, targets: int) -> None:
+    """Where the chain ends with the first answer nothing is looked at again."""
+    GuidedTask(TINY).losses(watched, batch_of(library, start=1.0, lengths=((0, targets),)), step=0, device=CPU)
+    assert len(watched.references) == targets
+
+
+def test_overfits(library: Library) -> None:
+    """A few steps on one batch bring its loss down by a third."""
+    torch.manual_seed(0)
+    network, task = Guided().train(), GuidedTask(TINY)
+    batch = batch_of(library, 3, start=0.5)
+    optimiser = torch.optim.AdamW(task.groups(network))
+    totals = []
+    for step in range(10):
+        parts = task.losses(network, batch, step=min(step, 3), device=CPU)
+        optimiser.zero_grad()
+        parts["total"].backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        totals.append(float(parts["total"].detach()))
+    assert totals[-1] < 0.67 * totals[0]
+
+
+@pytest.mark.parametrize("frozen", [0, 4])
+def test_groups(frozen: int) -> None:
+    """Every parameter that trains is in one group; the trunk at its own rate, the mask's convolution at the full."""
+    with torch.device("meta"):
+        network = Guided()
+    network.trunk.freeze(frozen)
+    rates: dict[int, float] = {}
+    for group in GuidedTask(TINY).groups(network):
+        for p in group["params"]:
+            assert id(p) not in rates
+            rates[id(p)] = group["lr"]
+    for name, p in network.named_parameters():
+        if p.requires_grad:
+            slow = name.startswith("trunk.") and not name.startswith("trunk.mask_stem.")
+            assert rates.pop(id(p)) == pytest.approx(0.2e-3 if slow else 1e-3), name
+    assert not rates
+
+
+@pytest.mark.parametrize(("until", "moves"), [(0.0, 0), (0.5, 2), (1.0, 4)])
+def test_the_masks_convolution_stands_still_in_the_end(library: Library, until: float, moves: int) -> None:
+    """It trains for its share of the run, then keeps its weights; frozen stages never move, the rest always does."""
+    torch.manual_seed(0)
+    recipe = replace(TINY, mask_stem_until=until, frozen_stages=4, chains=replace(TINY.chains, lengths=((0, 1),)))
+    task = GuidedTask(recipe)
+    trainer = Trainer(Guided(), recipe, task, device=CPU, seed=0)
+    early = ["trunk.mask_stem.weight", "trunk.mask_stem.bias"]
+    late = ["trunk.blocks.3.project.weight", "head.weight"]
+    names = [*early, "trunk.stem.weight", "trunk.blocks.2.project.weight", *late]
+    seen = [{k: trainer.network.state_dict()[k].clone() for k in names}]
+
+    def look(_: Progress) -> None:
+        seen.append({k: trainer.network.state_dict()[k].clone() for k in names})
+
+    assert trainer.run(task.samples(library, 0), workers=0, told_every=1, on_progress=look)
+    moved = [[k for k in names if not torch.equal(a[k], b[k])] for a, b in pairwise(seen)]
+    assert moved == [early + late] * moves + [late] * (4 - moves)

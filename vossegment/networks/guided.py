@@ -1,0 +1,115 @@
+"""`guided` (ours): what the object looks like comes from a reference, where it is from the previous mask.
+
+RGMP's idea inside a tracker's window, on MobileNetV2 (MODELS-guided, "Network"). Nothing of a video lives in here:
+a reference is a value, made once an object and handed to every step.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vossegment.networks.layers import conv_norm
+from vossegment.networks.mobilenet import MaskedMobileNetV2
+
+_KEY = 64
+_WIDTH = 128
+_FAR = 4.0  # above any cosine similarity: cells of the other side never win a maximum
+
+
+class Reference(NamedTuple):
+    """What is known of N objects' looks, from C reference cells each: ``keys`` ``(N, 64, C)`` of length 1, ``masks``
+    ``(N, C)`` how much of each cell is the object, ``means`` ``(N, 192)`` the mean feature inside and outside."""
+
+    keys: Tensor
+    masks: Tensor
+    means: Tensor
+
+    def beside(self, other: Reference) -> Reference:
+        """Both references' cells; the means stay this one's."""
+        return Reference(torch.cat([self.keys, other.keys], 2), torch.cat([self.masks, other.masks], 1), self.means)
+
+
+def read_out(keys: Tensor, reference: Reference, temperature: Tensor) -> Tensor:
+    """What the reference says of each target cell: ``keys`` ``(N, 64, h, w)`` of length 1 -> ``(N, 3, h, w)``.
+
+    The reference mask read by softmax attention, the highest similarity to a cell inside the object, and to one
+    outside.
+    """
+    n, _, h, w = keys.shape
+    similarity = keys.flatten(2).transpose(1, 2) @ reference.keys  # (N, h * w, C)
+    similarity = similarity.float()
+    masks = reference.masks.float()
+    read = ((similarity * temperature).softmax(2) @ masks[:, :, None])[..., 0]
+    inside = (similarity + (masks[:, None] - 1) * _FAR).amax(2)
+    outside = (similarity - masks[:, None] * _FAR).amax(2)
+    return torch.stack([read, inside, outside], 1).view(n, 3, h, w)
+
+
+class UpStep(nn.Module):
+    """One step up: stream and skip brought to the same width and added, then two 3x3 with a residual."""
+
+    def __init__(self, inputs: int, skip: int, outputs: int) -> None:
+        super().__init__()
+        self.stream = conv_norm(inputs, outputs, 1)
+        self.skip = conv_norm(skip, outputs, 1)
+        self.body = nn.Sequential(conv_norm(outputs, outputs), conv_norm(outputs, outputs))
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        x = _resized(self.stream(x), skip) + self.skip(skip)
+        out: Tensor = self.body(x) + x
+        return out
+
+
+def _resized(x: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
+
+
+class Guided(nn.Module):
+    """2.3 M parameters. ``reference`` looks at an object once, ``segment`` finds it in a crop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = MaskedMobileNetV2()
+        c2, c4, c8, c16, c32 = self.trunk.channels
+        self.key = nn.Conv2d(c16, _KEY, 1)
+        self.temperature = nn.Parameter(torch.tensor(10.0))
+        self.fuse_16 = conv_norm(c16, _WIDTH, 1)
+        self.fuse_32 = conv_norm(c32, _WIDTH, 1)
+        self.fuse_means = nn.Conv2d(2 * c16, _WIDTH, 1)
+        self.fuse_read = conv_norm(3, _WIDTH)
+        self.mix = nn.ModuleList([conv_norm(_WIDTH, _WIDTH), conv_norm(_WIDTH, _WIDTH)])
+        self.up_8 = UpStep(_WIDTH, c8, 64)
+        self.up_4 = UpStep(64, c4, 48)
+        self.up_2 = UpStep(48, c2, 32)
+        self.head = nn.Conv2d(32, 1, 3, padding=1)
+
+    def reference(self, images: Tensor, masks: Tensor) -> Reference:
+        """``images`` ``(N, 3, S, S)`` RGB 0..255, ``masks`` ``(N, S, S)``, S a multiple of 32: 0..1 the object, below 0
+        other objects, down to -1."""
+        f16 = self.trunk(images, masks[:, None])[3]
+        cells = F.interpolate(masks[:, None].float().clamp(min=0), size=f16.shape[-2:], mode="area").flatten(
+            2
+        )  # (N, 1, C)
+        features = f16.flatten(2).float()
+        inside = (features * cells).sum(2) / (cells.sum(2) + 1e-3)
+        outside = (features * (1 - cells)).sum(2) / ((1 - cells).sum(2) + 1e-3)
+        return Reference(self._keys(f16).flatten(2), cells[:, 0], torch.cat([inside, outside], 1))
+
+    def segment(self, reference: Reference, images: Tensor, guidance: Tensor) -> Tensor:
+        """Logits ``(N, S, S)`` of the object in ``images`` ``(N, 3, S, S)``; ``guidance`` ``(N, S, S)`` -1..1 is its
+        mask a moment before, less the other objects' masks; all 0 where nothing is known."""
+        f2, f4, f8, f16, f32 = self.trunk(images, guidance[:, None])
+        read = read_out(self._keys(f16), reference, self.temperature.float()).to(f16.dtype)
+        means = self.fuse_means(reference.means[:, :, None, None].to(f16.dtype))
+        x = self.fuse_16(f16) + _resized(self.fuse_32(f32), f16) + means + self.fuse_read(read)
+        for layer in self.mix:
+            x = layer(x) + x
+        x = self.up_2(self.up_4(self.up_8(x, f8), f4), f2)
+        return _resized(self.head(x), images)[:, 0]
+
+    def _keys(self, f16: Tensor) -> Tensor:
+        return F.normalize(self.key(f16), dim=1)

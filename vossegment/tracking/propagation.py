@@ -1,0 +1,290 @@
+"""Mask-guided propagation for all objects at once: a window round the last mask, the mask in it, the next window.
+
+RGMP 3.1 inside a tracker's window (MODELS-guided). The reference says what the object looks like, the mask of the
+frame before where it is. State goes in and comes out, nothing is hidden in the network or here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from vossegment.tracking.geometry import between, crop, cut, mask_boxes, object_side, resample, square_windows
+from vossegment.tracking.types import Prompts, Result
+
+
+class GuidedNetwork(Protocol):
+    """What the step needs of a network, whatever its name. References are named tuples of tensors, N first."""
+
+    def reference(self, images: Tensor, masks: Tensor) -> Any: ...
+
+    def segment(self, reference: Any, images: Tensor, guidance: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class PropagationSettings:
+    """How masks are followed. [ours], chosen on held-out training video: the weights' card."""
+
+    size: int = 192
+    """Side of a window in network pixels, a multiple of 32."""
+    mask_threshold: float = 0.5
+    passes: int = 2
+    """Further looks at the first frame when an object begins from a box, each with the last answer as reference."""
+    refresh: int = 0
+    """Every so many frames a confident answer becomes a second reference beside the first; 0: never."""
+    refresh_above: float = 0.9
+    lost_below: float = 0.6
+    """Confidence (mean probability inside the mask) under which the object counts as lost."""
+    found_above: float = 0.8
+    """Confidence from which a lost object counts as found."""
+    most_jump: float = 4.0
+    """Factor by which a mask's area may differ from the last one seen; beyond, the object counts as lost."""
+    growth: float = 1.02
+    """Factor a frame by which a lost object's window grows, up to ``most_growth``."""
+    most_growth: float = 2.0
+    still_for: int = 3
+    """Frames for which a lost object is awaited where it was; then the window goes round."""
+    lead: float = 0.0
+    """Share of the last frame's motion and growth by which the window runs ahead."""
+    least_side: float = 2.0
+    """A box never gets smaller than this, in frame pixels."""
+    mirrored: bool = False
+    """Each window is also looked at in a mirror, and both answers averaged: twice the time."""
+
+
+def _each(function: Callable[..., Tensor], *values: Any) -> Any:
+    """Applies ``function`` to the tensors of named tuples, field by field."""
+    return type(values[0])(*(function(*fields) for fields in zip(*values, strict=True)))
+
+
+@dataclass(frozen=True)
+class PropagationState:
+    """N objects between two frames.
+
+    ``guidance`` ``(N, S, S)`` the last masks less the others', in their ``windows`` ``(N, 2, 3)``; ``boxes`` ``(N, 4)``
+    and ``areas`` ``(N,)`` where last seen, in frame pixels; ``motion`` ``(N, 4)`` the last change of centre and log
+    size; ``lost_for`` ``(N,)`` frames since; ``fill`` ``(N, 3)`` the mean colour of the first frame; ``first`` and
+    ``recent`` references. ``age`` counts frames.
+    """
+
+    guidance: Tensor
+    windows: Tensor
+    boxes: Tensor
+    areas: Tensor
+    motion: Tensor
+    lost_for: Tensor
+    fill: Tensor
+    first: Any
+    recent: Any
+    age: int = 0
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def join(self, other: PropagationState) -> PropagationState:
+        """These objects and then the other's."""
+        return self._combined(lambda a, b: torch.cat([a, b]), other)
+
+    def __getitem__(self, keep: Any) -> PropagationState:
+        """Some of the objects: a slice, a list of places or a bool mask."""
+        return self._combined(lambda a: a[keep])
+
+    def _combined(self, function: Callable[..., Tensor], *others: PropagationState) -> PropagationState:
+        def combined(name: str) -> Any:
+            values = [getattr(state, name) for state in (self, *others)]
+            return _each(function, *values) if isinstance(values[0], tuple) else function(*values)
+
+        return replace(self, **{f.name: combined(f.name) for f in fields(self) if f.name != "age"})
+
+
+class PropagationTracker:
+    """A network and its settings; holds no object. See ``tracking.types.Tracker``."""
+
+    def __init__(self, network: GuidedNetwork, settings: PropagationSettings, *, device: torch.device) -> None:
+        self.network, self.settings, self.device = network, settings, device
+        self._rounds = torch.tensor(_rounds(settings.still_for), device=device)
+
+    @property
+    def mask_threshold(self) -> float:
+        """Probability from which a pixel is the object's."""
+        return self.settings.mask_threshold
+
+    @torch.inference_mode()
+    def start(self, frame: Tensor, prompts: Prompts) -> PropagationState:
+        """State of the prompted objects after ``frame`` ``(H, W, 3)`` uint8.
+
+        A box is the first guidance and the first reference's mask; the answer then takes its place, and the frame is
+        looked at again. A mask is taken as it is.
+        """
+        boxes = prompts.boxes.to(self.device, torch.float32)
+        fill = frame.to(torch.float32).mean((0, 1)).expand(len(boxes), 3)
+        windows = self._round(boxes)
+        crops = self._crops(frame, windows, fill)
+        if prompts.masks is not None:
+            guidance = cut(prompts.masks.to(self.device, torch.float32), windows, self.settings.size)
+        else:
+            guidance = _filled(boxes, windows, self.settings.size)
+            for _ in range(1 + self.settings.passes):
+                reference = self.network.reference(crops, guidance)
+                answer = self.network.segment(reference, crops, guidance).float().sigmoid()
+                found, seen = mask_boxes(answer > self.settings.mask_threshold, windows)
+                boxes = torch.where(seen[:, None], self._clipped(found, frame), boxes)
+                closer = self._round(boxes)
+                # An empty answer says nothing: the box stays what is known.
+                answer = torch.where(seen[:, None, None], answer, guidance)
+                guidance = resample(answer, between(closer, windows))
+                windows, crops = closer, self._crops(frame, closer, fill)
+        reference = self.network.reference(crops, guidance)
+        nothing = torch.zeros(len(boxes), device=self.device)
+        return PropagationState(
+            guidance, windows, boxes, self._areas(guidance, windows), nothing[:, None].expand(-1, 4).clone(), nothing,
+            fill, reference, reference,
+        )  # fmt: skip
+
+    @torch.inference_mode()
+    def step(self, state: PropagationState, frame: Tensor) -> tuple[PropagationState, Result]:
+        """The objects of ``state`` in ``frame`` ``(H, W, 3)`` uint8. No host copy, no branch on a value."""
+        s = self.settings
+        windows = self._ahead(state, frame)
+        crops = self._crops(frame, windows, state.fill)
+        guidance = resample(state.guidance, between(windows, state.windows))
+        reference = state.first if not s.refresh else state.first.beside(state.recent)
+        masks = self._segment(reference, crops, guidance)
+        others = torch.zeros_like(masks)
+        if len(state) > 1:
+            masks, others = aggregated(masks, windows)
+        inside = masks > s.mask_threshold
+        found, seen = mask_boxes(inside, windows)
+        found = self._clipped(found, frame)
+        scores = (masks * inside).sum((1, 2)) / inside.sum((1, 2)).clamp(min=1)
+        areas = self._areas(masks, windows)
+        change = areas / state.areas.clamp(min=1)
+        jumped = (change > s.most_jump) | (change < 1 / s.most_jump)
+        enough = torch.where(state.lost_for > 0, s.found_above, s.lost_below)
+        lost = ~seen | (scores < enough) | jumped
+        masks = torch.where(lost[:, None, None], 0.0, masks)
+        recent = self._refreshed(state, crops, masks, (scores > s.refresh_above) & ~lost)
+        boxes = torch.where(lost[:, None], state.boxes, found)
+        motion = torch.where((lost | (state.lost_for > 0))[:, None], 0.0, _motion(state.boxes, boxes))
+        after = replace(
+            state,
+            guidance=signed(masks, others),
+            windows=windows,
+            boxes=boxes,
+            areas=torch.where(lost, state.areas, areas),
+            motion=motion,
+            lost_for=torch.where(lost, state.lost_for + 1, 0.0),
+            recent=recent,
+            age=state.age + 1,
+        )
+        return after, Result(boxes, scores, masks, windows, lost)
+
+    def _segment(self, reference: Any, crops: Tensor, guidance: Tensor) -> Tensor:
+        masks = self.network.segment(reference, crops, guidance).float().sigmoid()
+        if self.settings.mirrored:
+            other = self.network.segment(reference, crops.flip(3), guidance.flip(2)).float().sigmoid()
+            masks = (masks + other.flip(2)) / 2
+        return masks
+
+    def _refreshed(self, state: PropagationState, crops: Tensor, masks: Tensor, sure: Tensor) -> Any:
+        """The second reference: from this frame where it is time and the answer ``sure``, else as it was."""
+        if not self.settings.refresh or state.age % self.settings.refresh:
+            return state.recent
+        new = self.network.reference(crops, masks)
+
+        def chosen(a: Tensor, b: Tensor) -> Tensor:
+            return torch.where(sure.view(-1, *[1] * (a.dim() - 1)), a, b)
+
+        return _each(chosen, new, state.recent)
+
+    def _ahead(self, state: PropagationState, frame: Tensor) -> Tensor:
+        """This frame's windows: round the last box, ahead by its motion. A lost object's window grows, and goes round
+        the place where it was last seen."""
+        s = self.settings
+        centres, sizes = _centred(state.boxes)
+        sides = object_side(sizes * torch.exp(s.lead * state.motion[:, 2:]).clamp(0.8, 1.25))
+        sides = sides * torch.pow(s.growth, state.lost_for).clamp(max=s.most_growth)
+        away = self._rounds[state.lost_for.long() % len(self._rounds)] * sides[:, None]
+        centres = centres + s.lead * state.motion[:, :2] + away
+        height, width = frame.shape[:2]
+        x, y = centres[:, 0].clamp(0, width), centres[:, 1].clamp(0, height)
+        return square_windows(torch.stack([x, y], 1), sides, s.size)
+
+    def _round(self, boxes: Tensor) -> Tensor:
+        centres, sizes = _centred(boxes)
+        return square_windows(centres, object_side(sizes), self.settings.size)
+
+    def _crops(self, frame: Tensor, windows: Tensor, fill: Tensor) -> Tensor:
+        return crop(frame, windows, self.settings.size, fill)
+
+    def _clipped(self, boxes: Tensor, frame: Tensor) -> Tensor:
+        """Boxes inside the frame, and never without area."""
+        height, width = frame.shape[:2]
+        x, y = boxes[:, ::2].clamp(0, width), boxes[:, 1::2].clamp(0, height)
+        clipped = torch.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1]], 1)
+        centres, sizes = _centred(clipped)
+        half = sizes.clamp(min=self.settings.least_side) / 2
+        return torch.cat([centres - half, centres + half], 1)
+
+    def _areas(self, masks: Tensor, windows: Tensor) -> Tensor:
+        """Frame pixels that the masks cover."""
+        pixel = windows[:, 0, 0] * windows[:, 1, 1]
+        return (masks > self.settings.mask_threshold).sum((1, 2)) * pixel
+
+
+def _rounds(still_for: int) -> list[tuple[float, float]]:
+    """Where to look for a lost object, frame by frame, in sides of its window: where it was, then round about, near
+    and far by turns [ours]."""
+    rings = [
+        (reach * math.cos(math.tau * i / count), reach * math.sin(math.tau * i / count))
+        for reach, count in ((0.6, 8), (1.3, 14))
+        for i in range(count)
+    ]
+    return [(0.0, 0.0)] * (1 + still_for) + rings
+
+
+def signed(masks: Tensor, others: Tensor) -> Tensor:
+    """What guides a network: the object's mask, and below 0 what belongs to others; all ``(N, S, S)``."""
+    return masks - torch.minimum(others, 1 - masks)
+
+
+def aggregated(masks: Tensor, windows: Tensor) -> tuple[Tensor, Tensor]:
+    """Each object's probability among all: odds over the sum of odds, the background's among them (RGMP Eq. 1).
+
+    ``masks`` ``(N, S, S)`` in ``windows`` ``(N, 2, 3)`` -> the same, and how much of each pixel is any other object's.
+    """
+    n, size = len(masks), masks.shape[1]
+    every, each = windows.repeat(n, 1, 1), windows.repeat_interleave(n, 0)  # row i: all masks seen from window i
+    seen = resample(masks.repeat(n, 1, 1), between(each, every)).view(n, n, size, size)
+    own = torch.arange(n, device=masks.device)
+    seen[own, own] = masks
+    seen = seen.clamp(1e-6, 1 - 1e-6)
+    odds = seen / (1 - seen)
+    empty = (1 - seen).prod(1)
+    shares = odds / (odds.sum(1) + empty / (1 - empty).clamp(min=1e-6))[:, None]
+    mine = shares[own, own]
+    return mine, shares.sum(1) - mine
+
+
+def _filled(boxes: Tensor, windows: Tensor, size: int) -> Tensor:
+    """Boxes ``(N, 4)`` as masks ``(N, S, S)`` in upright windows, their edges as soft as their fractions."""
+    scale = torch.stack([windows[:, 0, 0], windows[:, 1, 1]], 1)
+    low, high = (boxes[:, :2] - windows[:, :, 2]) / scale, (boxes[:, 2:] - windows[:, :, 2]) / scale
+    cells = torch.arange(size, dtype=boxes.dtype, device=boxes.device)
+    covered = (torch.minimum(cells + 1, high[..., None]) - torch.maximum(cells, low[..., None])).clamp(0, 1)
+    return covered[:, 1, :, None] * covered[:, 0, None, :]
+
+
+def _centred(boxes: Tensor) -> tuple[Tensor, Tensor]:
+    return (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+
+
+def _motion(before: Tensor, after: Tensor) -> Tensor:
+    """Change of centre, and of size as logarithms, ``(N, 4)``."""
+    (a, small), (b, large) = _centred(before), _centred(after)
+    return torch.cat([b - a, torch.log(large.clamp(min=1) / small.clamp(min=1))], 1)

@@ -1,0 +1,40 @@
+"""`guided`'s recipe: the weights that ship, on two CPU cores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vossegment.training.chains import ChainSettings
+from vossegment.training.clips import Mix
+from vossegment.training.recipes.base import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuidedRecipe(Recipe):
+    """What training by chains depends on besides; all [ours], from MODELS-guided where it says."""
+
+    chains: ChainSettings = field(default_factory=ChainSettings)
+    loss_mask: float = 2.0
+    loss_dice: float = 1.0
+    mask_stem_until: float = 1.0
+    """Share of the run after which the mask's own convolution stands still: no pass back through the frozen stages."""
+
+
+GUIDED = GuidedRecipe(
+    name="guided",
+    model="guided",
+    steps=4500,
+    batch=12,
+    optimiser="adamw",
+    rate=1e-3,
+    final_rate=1e-5,
+    decay="cosine",
+    trunk_factor=0.2,
+    warm_up=100,
+    clip=5.0,
+    average=0.998,
+    frozen_stages=4,  # stem and three bottlenecks
+    mask_stem_until=0.15,
+    mix=Mix(video=0.40, still=0.15, composed=0.45, step=4, from_video=0.5, animated=0.9, hidden=0.1),
+    chains=ChainSettings(lengths=((0, 1), (400, 2), (3500, 3))),
+)
