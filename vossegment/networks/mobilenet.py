@@ -29,11 +29,12 @@ class DepthwiseConv(nn.Conv2d):
     def __init__(self, channels: int, *, stride: int = 1, dilation: int = 1) -> None:
         padding = 0 if stride == 2 else dilation
         super().__init__(channels, channels, 3, stride, padding, dilation, channels)
+        self.margins = (0, 1, 0, 1) if stride == 2 else None
 
     def forward(self, x: Tensor) -> Tensor:
         detour = self.training and x.device.type == "cpu"
-        if self.stride == (2, 2):
-            x = F.pad(x, (0, 1, 0, 1))
+        if self.margins is not None:
+            x = F.pad(x, self.margins)
             if not detour:
                 return super().forward(x)
             return F.conv2d(x, self.weight, self.bias, groups=self.groups)[:, :, ::2, ::2]
@@ -54,14 +55,17 @@ class InvertedResidual(nn.Module):
     def __init__(self, inputs: int, outputs: int, *, expansion: int, stride: int, dilation: int) -> None:
         super().__init__()
         hidden = inputs * expansion
+        # Each activation stands behind its convolution: ``runtime`` may make one of both.
         self.expand = nn.Conv2d(inputs, hidden, 1) if expansion > 1 else None
+        self.expanded = nn.ReLU6(inplace=True)
         self.depthwise = DepthwiseConv(hidden, stride=stride, dilation=dilation)
+        self.filtered = nn.ReLU6(inplace=True)
         self.project = nn.Conv2d(hidden, outputs, 1)
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
-        y = self.project(F.relu6(self.depthwise(y), inplace=True))
+        y: Tensor = x if self.expand is None else self.expanded(self.expand(x))
+        y = self.project(self.filtered(self.depthwise(y)))
         return x + y if self.residual else y
 
 

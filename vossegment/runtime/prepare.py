@@ -1,4 +1,4 @@
-"""A network made ready to run: batch norms folded, channels last, the precision that the device is good at."""
+"""A network made ready to run: batch norms folded, channels last, packed, the precision that the device is good at."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from vossegment.errors import InputError
+from vossegment.runtime.packed import pack
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -70,7 +71,10 @@ def fold(module: nn.Module) -> None:
 
 def prepare(network: nn.Module, device: torch.device, precision: torch.dtype) -> nn.Module:
     """The network for inference; it is changed in place and can no longer train."""
-    network.eval().requires_grad_(False)
-    fold(network)
+    network.requires_grad_(False)
+    fold(network.eval())
     network.to(device=device, dtype=precision)
-    return network.to(memory_format=torch.channels_last)
+    network = network.to(memory_format=torch.channels_last)
+    if device.type == "cpu":
+        pack(network)
+    return network.eval()

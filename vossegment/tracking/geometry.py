@@ -109,21 +109,15 @@ def crop(frame: Tensor, windows: Tensor, size: int, fill: Tensor) -> Tensor:
     """
     if not len(windows):
         return windows.new_zeros(0, 3, size, size)
+    if _host_may_read(frame.device):  # OpenCV is quicker, and touches only what lies under each window
+        pixels, maps = frame.numpy(), windows.double().numpy()
+        cut_out = [crop_array(pixels, m, size, fill=c) for m, c in zip(maps, fill.tolist(), strict=True)]
+        return torch.from_numpy(np.stack(cut_out)).permute(0, 3, 1, 2).to(windows.dtype)
     levels = (windows[:, 0, 0] * windows[:, 1, 1] - windows[:, 0, 1] * windows[:, 1, 0]).abs().sqrt().log2().floor()
     levels = levels.clamp(0, len(_REDUCTIONS) - 1)
-    if _host_may_read(frame.device):  # only what lies under each window is touched
-        parts = []
-        for i, (level, (y0, y1, x0, x1)) in enumerate(
-            zip(levels.int().tolist(), regions(windows, size, *frame.shape[:2]), strict=True)
-        ):
-            k = _REDUCTIONS[level]
-            y0, x0 = max(y0 // k - 1, 0) * k, max(x0 // k - 1, 0) * k
-            part = frame[y0 : max(y1, y0) + 2 * k, x0 : max(x1, x0) + 2 * k]
-            parts.append(_cropped(part, (x0, y0), frame.shape, windows[i : i + 1], size, fill[i : i + 1], k))
-        return torch.cat(parts)
-    chosen = _cropped(frame, (0, 0), frame.shape, windows, size, fill, 1)
+    chosen = _cropped(frame, windows, size, fill, 1)
     for level, k in enumerate(_REDUCTIONS[1:], 1):
-        reduced = _cropped(frame, (0, 0), frame.shape, windows, size, fill, k)
+        reduced = _cropped(frame, windows, size, fill, k)
         chosen = torch.where((levels == level)[:, None, None, None], reduced, chosen)
     return chosen
 
@@ -133,24 +127,20 @@ def _host_may_read(device: torch.device) -> bool:
     return device.type == "cpu"
 
 
-def _cropped(
-    part: Tensor, corner: tuple[int, int], shape: torch.Size, windows: Tensor, size: int, fill: Tensor, k: int
-) -> Tensor:
-    """``crop`` from the ``part`` of a frame of ``shape`` that begins at ``corner``, reduced ``k`` times."""
+def _cropped(frame: Tensor, windows: Tensor, size: int, fill: Tensor, k: int) -> Tensor:
+    """``crop`` from the frame reduced ``k`` times."""
     x, y = _places(windows, size, size)
     x, y = x / k, y / k
     # How much of each sample's bilinear weight lies inside the frame; the rest is the outside's colour.
-    height, width = -(-shape[0] // k), -(-shape[1] // k)
+    height, width = -(-frame.shape[0] // k), -(-frame.shape[1] // k)
     across = (x + 0.5).clamp(0, 1) * (width - x + 0.5).clamp(0, 1)
     down = (y + 0.5).clamp(0, 1) * (height - y + 0.5).clamp(0, 1)
-    outside = (1 - across * down)[:, None] * fill[:, :, None, None]
-    if not part.numel():
-        return outside
-    picture = part.permute(2, 0, 1)[None].to(windows.dtype, memory_format=torch.contiguous_format)
+    picture = frame.permute(2, 0, 1)[None].to(windows.dtype, memory_format=torch.contiguous_format)
     if k > 1:
-        picture = F.avg_pool2d(picture, k, ceil_mode=True, count_include_pad=False)
-    picture = picture.expand(len(windows), -1, -1, -1)
-    return _sample(picture, x - corner[0] // k, y - corner[1] // k) + outside
+        beyond = (0, width * k - frame.shape[1], 0, height * k - frame.shape[0])
+        picture = F.avg_pool2d(F.pad(picture, beyond, mode="replicate"), k)
+    sampled = _sample(picture.expand(len(windows), -1, -1, -1), x, y)
+    return sampled + (1 - across * down)[:, None] * fill[:, :, None, None]
 
 
 def regions(windows: Tensor, size: int, height: int, width: int) -> list[tuple[int, int, int, int]]:
@@ -187,22 +177,52 @@ def crop_array(
     border: int = cv2.BORDER_CONSTANT,
     fill: Any = 0,
 ) -> npt.NDArray[np.uint8]:
-    """``crop`` of one array ``(H, W)`` or ``(H, W, 3)`` by OpenCV, for data loading (equal to 1 grey level)."""
-    matrix = window.copy()
+    """``crop`` of one array ``(H, W)`` or ``(H, W, 3)`` by OpenCV (equal to 1 grey level)."""
     level = int(np.log2(max(np.sqrt(abs(np.linalg.det(window[:, :2]))), 1.0)))
-    if level:
-        k, (height, width) = _REDUCTIONS[min(level, len(_REDUCTIONS) - 1)], picture.shape[:2]
-        smaller = (-(-width // k), -(-height // k))
-        picture = cv2.resize(picture, smaller, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-        matrix *= np.array([[smaller[0] / width], [smaller[1] / height]])
-    # OpenCV counts from pixel centres: move the edges' coordinates by half a pixel on both sides.
-    matrix[:, 2] += 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
-    warped = cv2.warpAffine(
-        picture,
-        matrix,
-        (size, size),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=border,
-        borderValue=fill,
-    )
+    k = _REDUCTIONS[min(level, len(_REDUCTIONS) - 1)]
+    matrix = window.copy()
+    if border == cv2.BORDER_CONSTANT:  # the rest of the picture is not needed
+        picture, corner = _under(picture, window, size, k)
+        matrix[:, 2] -= corner
+    if k > 1 and picture.size:
+        down, across = -picture.shape[0] % k, -picture.shape[1] % k
+        whole = cv2.copyMakeBorder(picture, 0, down, 0, across, cv2.BORDER_REPLICATE) if down or across else picture
+        smaller = (whole.shape[1] // k, whole.shape[0] // k)
+        picture = cv2.resize(whole, smaller, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        matrix /= k
+    if not picture.size:
+        outside: npt.NDArray[np.uint8] = np.empty((size, size, *picture.shape[2:]), np.uint8)
+        outside[...] = np.round(fill)
+        return outside
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpAffine(picture, _centred(matrix), (size, size), flags=flags, borderMode=border, borderValue=fill)
     return warped.astype(np.uint8, copy=False)
+
+
+def paste_array(
+    mask: npt.NDArray[np.float32], window: FloatArray, region: tuple[int, int, int, int]
+) -> npt.NDArray[np.float32]:
+    """``paste`` of one mask ``(h, w)`` by OpenCV, into the ``region`` y0, y1, x0, x1 of the frame."""
+    y0, y1, x0, x1 = region
+    linear = np.linalg.inv(window[:, :2])
+    matrix = np.concatenate([linear, linear @ (np.array([[x0], [y0]]) - window[:, 2:])], 1)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(mask, _centred(matrix), (x1 - x0, y1 - y0), flags=flags).astype(np.float32, copy=False)
+
+
+def _centred(matrix: FloatArray) -> FloatArray:
+    """A map of edges' coordinates as OpenCV wants it, which counts from pixel centres."""
+    moved = matrix.copy()
+    moved[:, 2] += 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
+    return moved
+
+
+def _under(
+    picture: npt.NDArray[np.uint8], window: FloatArray, size: int, k: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """The part of a picture that a window samples, whole groups of ``k`` pixels, and its corner x, y."""
+    corners = window[:, :2] @ np.array([[0, size, 0, size], [0, 0, size, size]]) + window[:, 2:]
+    shape = np.array(picture.shape[1::-1])
+    low = np.clip((np.floor(corners.min(1)).astype(np.int64) // k - 1) * k, 0, shape)
+    high = np.clip((np.ceil(corners.max(1)).astype(np.int64) // k + 2) * k, low, shape)
+    return picture[low[1] : high[1], low[0] : high[0]], low

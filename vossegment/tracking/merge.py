@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
-from vossegment.tracking.geometry import paste, regions
+from vossegment.tracking.geometry import paste_array, regions
 from vossegment.tracking.types import LabelMap, Result
 
 
@@ -19,12 +18,12 @@ def label_map(result: Result, ids: Sequence[int], height: int, width: int, *, th
     labels = np.zeros((height, width), np.uint8)
     best = np.full((height, width), threshold, np.float32) if len(ids) > 1 else None
     size = result.masks.shape[-1]
-    for i, (y0, y1, x0, x1) in enumerate(regions(result.windows, size, height, width)):
+    masks, windows = result.masks.float().cpu().numpy(), result.windows.double().cpu().numpy()
+    for i, region in enumerate(regions(result.windows, size, height, width)):
+        y0, y1, x0, x1 = region
         if y1 <= y0 or x1 <= x0:
             continue
-        window = result.windows[i : i + 1].clone()
-        window[:, :, 2] -= torch.tensor([x0, y0], dtype=window.dtype, device=window.device)
-        mask = paste(result.masks[i : i + 1], window, y1 - y0, x1 - x0)[0].cpu().numpy()
+        mask = paste_array(masks[i], windows[i], region)
         if best is None:
             labels[y0:y1, x0:x1][mask > threshold] = ids[i]
             continue

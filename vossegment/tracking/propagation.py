@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vossegment.tracking.geometry import between, crop, cut, mask_boxes, object_side, resample, square_windows
@@ -43,7 +44,10 @@ class PropagationSettings:
     found_above: float = 0.8
     """Confidence from which a lost object counts as found."""
     most_jump: float = 4.0
-    """Factor by which a mask's area may differ from the last one seen; beyond, the object counts as lost."""
+    """Factor by which a mask's area may differ from the last one's; beyond, the object counts as lost. What was lost
+    is compared with its usual area."""
+    memory: float = 0.9
+    """How slowly the usual size follows."""
     growth: float = 1.02
     """Factor a frame by which a lost object's window grows, up to ``most_growth``."""
     most_growth: float = 2.0
@@ -67,7 +71,8 @@ class PropagationState:
     """N objects between two frames.
 
     ``guidance`` ``(N, S, S)`` the last masks less the others', in their ``windows`` ``(N, 2, 3)``; ``boxes`` ``(N, 4)``
-    and ``areas`` ``(N,)`` where last seen, in frame pixels; ``motion`` ``(N, 4)`` the last change of centre and log
+    and ``areas`` ``(N,)`` where last seen, in frame pixels; ``usual`` ``(N, 3)`` the running mean of width, height and
+    area; ``motion`` ``(N, 4)`` the last change of centre and log
     size; ``lost_for`` ``(N,)`` frames since; ``fill`` ``(N, 3)`` the mean colour of the first frame; ``first`` and
     ``recent`` references. ``age`` counts frames.
     """
@@ -76,6 +81,7 @@ class PropagationState:
     windows: Tensor
     boxes: Tensor
     areas: Tensor
+    usual: Tensor
     motion: Tensor
     lost_for: Tensor
     fill: Tensor
@@ -87,7 +93,7 @@ class PropagationState:
         return len(self.boxes)
 
     def join(self, other: PropagationState) -> PropagationState:
-        """These objects and then the other's."""
+        """These objects and then the other's; ``age`` stays this one's."""
         return self._combined(lambda a, b: torch.cat([a, b]), other)
 
     def __getitem__(self, keep: Any) -> PropagationState:
@@ -126,7 +132,8 @@ class PropagationTracker:
         windows = self._round(boxes)
         crops = self._crops(frame, windows, fill)
         if prompts.masks is not None:
-            guidance = cut(prompts.masks.to(self.device, torch.float32), windows, self.settings.size)
+            guidance = _averaged(prompts.masks.to(self.device, torch.float32), windows, self.settings.size)
+            areas = guidance.sum((1, 2)) * _pixel(windows)
         else:
             guidance = _filled(boxes, windows, self.settings.size)
             for _ in range(1 + self.settings.passes):
@@ -139,12 +146,21 @@ class PropagationTracker:
                 answer = torch.where(seen[:, None, None], answer, guidance)
                 guidance = resample(answer, between(closer, windows))
                 windows, crops = closer, self._crops(frame, closer, fill)
+            areas = self._areas(guidance, windows)
         reference = self.network.reference(crops, guidance)
         nothing = torch.zeros(len(boxes), device=self.device)
         return PropagationState(
-            guidance, windows, boxes, self._areas(guidance, windows), nothing[:, None].expand(-1, 4).clone(), nothing,
-            fill, reference, reference,
-        )  # fmt: skip
+            guidance=guidance,
+            windows=windows,
+            boxes=boxes,
+            areas=areas,
+            usual=_size(boxes, areas),
+            motion=nothing[:, None].expand(-1, 4).clone(),
+            lost_for=nothing,
+            fill=fill,
+            first=reference,
+            recent=reference,
+        )
 
     @torch.inference_mode()
     def step(self, state: PropagationState, frame: Tensor) -> tuple[PropagationState, Result]:
@@ -155,28 +171,32 @@ class PropagationTracker:
         guidance = resample(state.guidance, between(windows, state.windows))
         reference = state.first if not s.refresh else state.first.beside(state.recent)
         masks = self._segment(reference, crops, guidance)
+        inside = masks > s.mask_threshold
+        scores = (masks * inside).sum((1, 2)) / inside.sum((1, 2)).clamp(min=1)
+        areas = self._areas(masks, windows)
+        searched = state.lost_for > 0
+        before = torch.where(searched, state.usual[:, 2], state.areas)
+        change = (areas + _FEW) / (before + _FEW)
+        enough = torch.where(searched, s.found_above, s.lost_below)
+        lost = (scores < enough) | (change > s.most_jump) | (change < 1 / s.most_jump)
+        # What is not believed takes no pixels from others.
+        masks = torch.where(lost[:, None, None], 0.0, masks)
         others = torch.zeros_like(masks)
         if len(state) > 1:
             masks, others = aggregated(masks, windows)
-        inside = masks > s.mask_threshold
-        found, seen = mask_boxes(inside, windows)
-        found = self._clipped(found, frame)
-        scores = (masks * inside).sum((1, 2)) / inside.sum((1, 2)).clamp(min=1)
-        areas = self._areas(masks, windows)
-        change = areas / state.areas.clamp(min=1)
-        jumped = (change > s.most_jump) | (change < 1 / s.most_jump)
-        enough = torch.where(state.lost_for > 0, s.found_above, s.lost_below)
-        lost = ~seen | (scores < enough) | jumped
+        found, seen = mask_boxes(masks > s.mask_threshold, windows)
+        found, lost = self._clipped(found, frame), lost | ~seen
         masks = torch.where(lost[:, None, None], 0.0, masks)
         recent = self._refreshed(state, crops, masks, (scores > s.refresh_above) & ~lost)
         boxes = torch.where(lost[:, None], state.boxes, found)
-        motion = torch.where((lost | (state.lost_for > 0))[:, None], 0.0, _motion(state.boxes, boxes))
+        motion = torch.where((lost | searched)[:, None], 0.0, _motion(state.boxes, boxes))
         after = replace(
             state,
             guidance=signed(masks, others),
             windows=windows,
             boxes=boxes,
             areas=torch.where(lost, state.areas, areas),
+            usual=torch.where(lost[:, None], state.usual, torch.lerp(_size(found, areas), state.usual, s.memory)),
             motion=motion,
             lost_for=torch.where(lost, state.lost_for + 1, 0.0),
             recent=recent,
@@ -207,6 +227,8 @@ class PropagationTracker:
         the place where it was last seen."""
         s = self.settings
         centres, sizes = _centred(state.boxes)
+        # What is lost may have been half hidden when it was last seen.
+        sizes = torch.where(state.lost_for[:, None] > 0, torch.maximum(sizes, state.usual[:, :2]), sizes)
         sides = object_side(sizes * torch.exp(s.lead * state.motion[:, 2:]).clamp(0.8, 1.25))
         sides = sides * torch.pow(s.growth, state.lost_for).clamp(max=s.most_growth)
         away = self._rounds[state.lost_for.long() % len(self._rounds)] * sides[:, None]
@@ -226,15 +248,21 @@ class PropagationTracker:
         """Boxes inside the frame, and never without area."""
         height, width = frame.shape[:2]
         x, y = boxes[:, ::2].clamp(0, width), boxes[:, 1::2].clamp(0, height)
-        clipped = torch.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1]], 1)
-        centres, sizes = _centred(clipped)
+        centres, sizes = _centred(torch.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1]], 1))
         half = sizes.clamp(min=self.settings.least_side) / 2
-        return torch.cat([centres - half, centres + half], 1)
+        across, down = half[:, 0].clamp(max=width / 2), half[:, 1].clamp(max=height / 2)
+        x, y = centres[:, 0].clamp(across, width - across), centres[:, 1].clamp(down, height - down)
+        return torch.stack([x - across, y - down, x + across, y + down], 1)
 
     def _areas(self, masks: Tensor, windows: Tensor) -> Tensor:
         """Frame pixels that the masks cover."""
-        pixel = windows[:, 0, 0] * windows[:, 1, 1]
-        return (masks > self.settings.mask_threshold).sum((1, 2)) * pixel
+        return (masks > self.settings.mask_threshold).sum((1, 2)) * _pixel(windows)
+
+
+_SURE = 1 - 1e-6
+_FINER = 4
+_FEW = 8.0
+"""Frame pixels by which areas may always differ: one pixel more is no jump for an object of two [ours]."""
 
 
 def _rounds(still_for: int) -> list[tuple[float, float]]:
@@ -258,17 +286,33 @@ def aggregated(masks: Tensor, windows: Tensor) -> tuple[Tensor, Tensor]:
 
     ``masks`` ``(N, S, S)`` in ``windows`` ``(N, 2, 3)`` -> the same, and how much of each pixel is any other object's.
     """
-    n, size = len(masks), masks.shape[1]
-    every, each = windows.repeat(n, 1, 1), windows.repeat_interleave(n, 0)  # row i: all masks seen from window i
-    seen = resample(masks.repeat(n, 1, 1), between(each, every)).view(n, n, size, size)
-    own = torch.arange(n, device=masks.device)
-    seen[own, own] = masks
-    seen = seen.clamp(1e-6, 1 - 1e-6)
-    odds = seen / (1 - seen)
-    empty = (1 - seen).prod(1)
-    shares = odds / (odds.sum(1) + empty / (1 - empty).clamp(min=1e-6))[:, None]
-    mine = shares[own, own]
-    return mine, shares.sum(1) - mine
+    n, size = len(masks), masks.shape[1] // 2
+    # What others claim is looked up at half the resolution: n x n windows are many.
+    small = F.avg_pool2d(masks[:, None], 2)[:, 0]
+    coarse = torch.cat([windows[:, :, :2] * 2, windows[:, :, 2:]], 2)
+    every, each = coarse.repeat(n, 1, 1), coarse.repeat_interleave(n, 0)  # row i: all masks seen from window i
+    seen = resample(small.repeat(n, 1, 1), between(each, every)).view(n, n, size, size)
+    seen = seen.masked_fill(torch.eye(n, dtype=torch.bool, device=masks.device)[:, :, None, None], 0.0)
+    seen = seen.clamp(max=_SURE)
+    # Odds reach a million: between two cells, 1 / (1 + odds) is what changes evenly.
+    rivals = torch.stack([1 / (1 + (seen / (1 - seen)).sum(1)), (1 - seen).prod(1)], 1)
+    rivals = F.interpolate(rivals, scale_factor=2, mode="bilinear", align_corners=False)
+    claimed, unclaimed = 1 / rivals[:, 0] - 1, rivals[:, 1]
+    own = masks.clamp(1 - _SURE, _SURE)
+    odds, empty = own / (1 - own), (1 - own) * unclaimed
+    total = odds + claimed + empty / (1 - empty).clamp(min=1 - _SURE)
+    return odds / total, claimed / total
+
+
+def _pixel(windows: Tensor) -> Tensor:
+    """Frame pixels that a pixel of each upright window covers."""
+    return windows[:, 0, 0] * windows[:, 1, 1]
+
+
+def _averaged(masks: Tensor, windows: Tensor, size: int) -> Tensor:
+    """Masks ``(N, H, W)`` of the frame in their windows, with what is thinner than a window pixel as its share."""
+    finer = torch.cat([windows[:, :, :2] / _FINER, windows[:, :, 2:]], 2)
+    return F.avg_pool2d(cut(masks, finer, size * _FINER)[:, None], _FINER)[:, 0]
 
 
 def _filled(boxes: Tensor, windows: Tensor, size: int) -> Tensor:
@@ -282,6 +326,11 @@ def _filled(boxes: Tensor, windows: Tensor, size: int) -> Tensor:
 
 def _centred(boxes: Tensor) -> tuple[Tensor, Tensor]:
     return (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+
+
+def _size(boxes: Tensor, areas: Tensor) -> Tensor:
+    """Width, height and area, ``(N, 3)``."""
+    return torch.cat([boxes[:, 2:] - boxes[:, :2], areas[:, None]], 1)
 
 
 def _motion(before: Tensor, after: Tensor) -> Tensor:

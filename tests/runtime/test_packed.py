@@ -1,0 +1,63 @@
+"""Packed convolutions give the numbers of plain ones, and their activations with them."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from vossegment.networks.guided import Guided
+from vossegment.networks.mobilenet import InvertedResidual
+from vossegment.runtime import packed
+from vossegment.runtime.packed import PackedConv, pack
+
+pytestmark = pytest.mark.skipif(not packed._available(), reason="this build of PyTorch has no oneDNN operators")
+
+
+class Branches(nn.Module):
+    """A convolution whose activation is registered behind it, and one that has none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, 2, 1)
+        self.act = nn.ReLU()
+        self.second = nn.Conv2d(8, 4, 1)
+        self.inner = nn.Sequential(nn.Conv2d(4, 4, 3, padding=2, dilation=2), nn.Identity(), nn.ReLU6())
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.inner(self.second(self.act(self.first(x))))
+        return out
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("size", [20, 33])
+def test_packed_is_plain(dtype: torch.dtype, size: int) -> None:
+    """The same answer, at the first shape and at others, one picture or two."""
+    plain = Branches().requires_grad_(False).to(dtype, memory_format=torch.channels_last)
+    ready = copy.deepcopy(plain)
+    pack(ready)
+    assert sum(isinstance(m, PackedConv) for m in ready.modules()) == 3
+    assert not any(isinstance(m, (nn.ReLU, nn.ReLU6)) for m in ready.modules())
+    for shape in ((1, 3, size, size), (2, 3, size + 7, size)):
+        x = (torch.randn(shape) * 8).to(dtype)
+        torch.testing.assert_close(ready(x), plain(x), rtol=0.03, atol=0.03)
+
+
+@pytest.mark.parametrize(("expansion", "stride"), [(1, 1), (6, 1), (6, 2)])
+def test_bottlenecks(expansion: int, stride: int) -> None:
+    """Their one-sided margins at stride 2 are kept."""
+    plain = InvertedResidual(8, 8, expansion=expansion, stride=stride, dilation=1).requires_grad_(False).eval()
+    ready = copy.deepcopy(plain)
+    pack(ready)
+    x = torch.randn(1, 8, 18, 18) * 5
+    torch.testing.assert_close(ready(x), plain(x), rtol=1e-4, atol=1e-4)
+
+
+def test_without_the_operators(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where they are missing, a network stays as it is."""
+    monkeypatch.setattr(packed, "_available", lambda: False)
+    network = Guided()
+    pack(network)
+    assert not any(isinstance(m, PackedConv) for m in network.modules())

@@ -1,0 +1,371 @@
+"""The guided step with made-up networks: starts, windows, bounds, and that nothing hides in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from coloured import (
+    BLUE,
+    NOTHING,
+    ONE,
+    PINK,
+    RED,
+    SHAPE,
+    SIZE,
+    TWO,
+    Box,
+    Scripted,
+    Seeing,
+    assert_finite,
+    assert_same,
+    filled,
+    frame,
+    masked,
+    middle,
+    moved,
+    place,
+    prompts,
+    rectangle,
+    scene,
+    side,
+    tensors,
+    tracker,
+)
+
+from vossegment.networks.guided import Guided
+from vossegment.tracking.geometry import paste
+from vossegment.tracking.types import Result
+
+
+def test_no_objects() -> None:
+    """Nothing to follow: a step of an empty state is empty."""
+    t = tracker(Seeing())
+    after, found = t.step(t.start(scene(), prompts()), scene(1))
+    assert len(after) == 0
+    assert found.masks.shape == (0, SIZE, SIZE)
+    assert found.boxes.shape == (0, 4)
+
+
+@pytest.mark.parametrize("settings", [{}, {"refresh": 1}, {"refresh": 2, "mirrored": True, "lead": 0.5}])
+def test_step_is_pure(settings: dict[str, Any]) -> None:
+    """The same state and frame give the same answer, whatever was tracked in between, and neither is changed."""
+    t = tracker(Seeing(0.2), **settings)
+    state, _ = t.step(t.start(scene(), prompts(ONE, TWO)), scene(2))
+    state, _ = t.step(state, frame((moved(ONE, 4, 4), RED)))
+    assert state.lost_for.tolist() == [0, 1]
+    picture = scene(6)
+    before = {k: v.clone() for k, v in tensors(state).items()}
+    after, found = t.step(state, picture)
+    t.step(t.start(scene(9), prompts((5, 5, 25, 45))), scene(8))
+    again, refound = t.step(state, picture)
+    assert_same(after, again)
+    assert_same(found, refound)
+    assert all(torch.equal(v, before[k]) for k, v in tensors(state).items())
+    assert torch.equal(picture, scene(6))
+
+
+@pytest.mark.parametrize("settings", [{}, {"refresh": 2, "mirrored": True, "lead": 0.5}])
+def test_n_objects_are_n_trackers(settings: dict[str, Any]) -> None:
+    """Two sure objects far apart are followed together as each alone, from box and mask, found and lost."""
+    t = tracker(Seeing(), **settings)
+    alone = [t.start(scene(), prompts(ONE)), t.start(scene(), masked(TWO))]
+    together = alone[0].join(alone[1])
+    for i, picture in enumerate((scene(3), scene(5), frame((moved(ONE, 8, 8), RED)), scene(10))):
+        together, found = t.step(together, picture)
+        steps = [t.step(state, picture) for state in alone]
+        alone = [s for s, _ in steps]
+        assert_same(together, alone[0].join(alone[1]), atol=2e-3)
+        for k, (_, one) in enumerate(steps):
+            assert_same(one, Result(*(getattr(found, f.name)[k : k + 1] for f in fields(found))), atol=2e-3)
+        assert found.lost.tolist() == [False, i == 2]
+    assert together.boxes[0].tolist() == pytest.approx(moved(ONE, 10, 10), abs=1)
+
+
+def test_unsure_objects_do_not_mind_company() -> None:
+    """What an object is sure of does not depend on how many others are followed far away."""
+    t = tracker(Scripted(rectangle(0.7)))
+    state = t.start(scene(), masked(ONE, TWO))
+    alone, together = t.step(state[:1], scene())[1], t.step(state, scene())[1]
+    torch.testing.assert_close(together.scores[:1], alone.scores, rtol=0, atol=0.01)
+
+
+def test_join_and_keep() -> None:
+    """Objects are added behind and picked by slice, list or mask, every tensor alike, both references too."""
+    t = tracker(Seeing(), refresh=1)
+    one, two = t.start(scene(), prompts(ONE)), t.start(scene(3), prompts(TWO, (5, 5, 25, 45)))
+    one, two = t.step(one, frame((ONE, PINK)))[0], t.step(two, scene(2))[0]
+    assert not torch.equal(one.first.colours, one.recent.colours)
+    three = one.join(two)
+    assert len(three) == 3
+    assert_same(three[:1], one)
+    assert_same(three[[1, 2]], two)
+    assert_same(three[torch.tensor([False, True, True])], two)
+    assert_same(three[[2, 0]], two[1:].join(one))
+    assert len(three[[]]) == 0
+    assert_same(three[[]].join(one), one)
+
+
+def test_a_second_reference_follows_change() -> None:
+    """An object that turns from red to blue is followed where its looks are refreshed, and lost where not."""
+    shades = torch.linspace(0, 1, 13)[:, None] * (torch.tensor(BLUE) - torch.tensor(RED)) + torch.tensor(RED)
+    for refresh, lost in ((0, True), (1, False)):
+        t = tracker(Seeing(), refresh=refresh)
+        state = t.start(scene(), prompts(ONE))
+        for r, g, b in shades.tolist():
+            state, found = t.step(state, frame((ONE, (r, g, b))))
+        assert found.lost.tolist() == [lost]
+        assert state.first.colours.flatten().tolist() == pytest.approx(RED, abs=4)
+        assert state.recent.colours.flatten().tolist() == pytest.approx(RED if lost else BLUE, abs=4)
+    assert t.step(state, frame((ONE, RED)))[1].lost.tolist() == [False]  # the first is not forgotten
+
+
+def test_only_sure_answers_refresh() -> None:
+    """Every third frame, an answer above the bar becomes the second reference; the rest of the batch keeps its own."""
+    t = tracker(Scripted(rectangle(0.99), rectangle(0.65)), refresh=3, refresh_above=0.9)
+    start = state = t.start(scene(), masked(ONE, TWO))
+    renewed = []
+    for i in range(6):
+        before = state
+        state, found = t.step(state, frame((ONE, (200.0, 200.0, 20.0 * i)), (TWO, RED)))
+        assert found.lost.tolist() == [False, False]
+        assert 0.64 < float(found.scores[1]) < 0.9
+        renewed.append(not torch.equal(state.recent.colours[0], before.recent.colours[0]))
+    assert renewed[:3] == renewed[3:]
+    assert sum(renewed) == 2
+    assert state.recent.colours[0, :2, 0].tolist() == pytest.approx([200, 200], abs=9)
+    assert torch.equal(state.recent.colours[1], start.first.colours[1])
+
+
+def test_follows() -> None:
+    """A square that moves, grows and shrinks again is followed; each window is the last box's, by its formula, and the
+    guidance in it the last mask."""
+    t = tracker(network := Seeing())
+    length, x, y = 24.0, 40.0, 40.0
+    state = t.start(frame(((28, 28, 52, 52), RED)), prompts((28, 28, 52, 52)))
+    sides, truth = [], filled((28, 28, 52, 52))
+    for i in range(20):
+        length, x, y = length * (1.07 if i < 10 else 0.93), x + 3, y + 1.5
+        x0, y0 = round(x - length / 2), round(y - length / 2)
+        box = (x0, y0, x0 + round(length), y0 + round(length))
+        last = state.boxes[0].tolist()
+        state, found = t.step(state, frame((box, RED)))
+        assert place(found.windows) == pytest.approx((*middle(last), side(last)), abs=1e-3)
+        assert found.lost.tolist() == [False]
+        assert found.boxes[0].tolist() == pytest.approx(box, abs=float(found.windows[0, 0, 0]) + 0.1)
+        before, truth = truth, filled(box)
+        for masks, expected in ((network.guidance[-1], before), (found.masks, truth)):
+            back = paste(masks, found.windows, *SHAPE)
+            assert float(torch.minimum(back, expected).sum() / torch.maximum(back, expected).sum()) > 0.88
+        assert float(state.areas[0]) == pytest.approx(length**2, rel=0.15)
+        sides.append(place(found.windows)[2])
+    assert max(sides) > 1.6 * sides[0] > 1.6 * 0.8 * sides[-1]
+
+
+@pytest.mark.parametrize(
+    ("lead", "growth", "factors"),
+    [(0.0, (2.0, 2.0), (1, 1)), (0.5, (1.21, 0.81), (1.1, 0.9)), (1.0, (2.0, 0.3), (1.25, 0.8))],
+)
+def test_lead(lead: float, growth: tuple[float, float], factors: tuple[float, float]) -> None:
+    """The window runs ahead by a share of the last motion and growth, within a quarter of the size."""
+    t = tracker(Seeing(), lead=lead)
+    motion = torch.tensor([[6.0, -4.0, math.log(growth[0]), math.log(growth[1])]])
+    _, found = t.step(replace(t.start(scene(), masked(ONE)), motion=motion), scene())
+    expected = side((0, 0, 30 * factors[0], 30 * factors[1]))
+    assert place(found.windows) == pytest.approx((35 + 6 * lead, 35 - 4 * lead, expected), abs=1e-3)
+
+
+def test_motion() -> None:
+    """Motion is the change of centre and log size between two boxes seen; 0 at the start and over a loss."""
+    t = tracker(Seeing())
+    state = t.start(scene(), masked(ONE))
+    assert state.motion.tolist() == [[0, 0, 0, 0]]
+    state, found = t.step(state, frame(((24, 22, 58, 50), RED)))
+    (x, y), (x0, y0, x1, y1) = middle(found.boxes[0].tolist()), found.boxes[0].tolist()
+    expected = (x - 35, y - 35, math.log((x1 - x0) / 30), math.log((y1 - y0) / 30))
+    assert state.motion[0].tolist() == pytest.approx(expected, abs=1e-5)
+    assert expected == pytest.approx((6, 1, math.log(34 / 30), math.log(28 / 30)), abs=0.6)
+    for picture, lost_for in ((frame(), 1), (scene(), 0)):
+        state, _ = t.step(state, picture)
+        assert state.lost_for.tolist() == [lost_for]
+        assert state.motion.tolist() == [[0, 0, 0, 0]]
+
+
+def test_a_box_guides_exactly() -> None:
+    """The first look is guided by the filled box, each cell as much as the box covers of it."""
+    network, box = Seeing(), (40.3, 30.6, 61.9, 47.2)
+    tracker(network).start(frame((box, RED)), prompts(box))
+    cells, lines = np.arange(SIZE), []
+    for length in (box[3] - box[1], box[2] - box[0]):
+        low, high = ((side(box) + sign * length) / 2 * SIZE / side(box) for sign in (-1, 1))
+        lines.append(np.clip(high - cells, 0, 1) - np.clip(low - cells, 0, 1))
+    expected = torch.tensor(np.outer(*lines), dtype=torch.float32)
+    torch.testing.assert_close(network.guidance[0][0], expected, rtol=0, atol=2e-5)
+    assert torch.equal(network.references[0], network.guidance[0])
+
+
+@pytest.mark.parametrize("passes", [0, 2])
+def test_further_passes(passes: int) -> None:
+    """Each answer becomes the box, the window, the guidance and the reference's mask of the next look."""
+    network = Scripted(rectangle(0.9, rows=(16, 48), columns=(24, 60)))
+    state = tracker(network, passes=passes).start(scene(), prompts(ONE))
+    assert len(network.guidance) == 1 + passes
+    assert len(network.references) == 2 + passes
+    box: Box = ONE
+    for masks in network.references[1:]:
+        (x, y), pixel = (v - side(box) / 2 for v in middle(box)), side(box) / SIZE
+        box = (max(x + 24 * pixel, 0), max(y + 16 * pixel, 0), x + 60 * pixel, y + 48 * pixel)
+        area = float((masks > 0.45).sum()) * (side(box) / SIZE) ** 2
+        assert area == pytest.approx(32 * 36 * pixel**2, rel=0.06)
+        assert float(masks.max()) == pytest.approx(0.9, abs=1e-3)  # the answer, not the box
+    assert all(torch.equal(a, b) for a, b in zip(network.guidance, network.references, strict=False))
+    assert state.boxes[0].tolist() == pytest.approx(box, abs=1e-3)
+    assert torch.equal(state.guidance, network.references[-1])
+    assert state.lost_for.tolist() == [0]
+
+
+def test_a_loose_box_becomes_tight() -> None:
+    """From a box with some of the ground in it, the reference ends as the square's colour, the box as its edges."""
+    state = tracker(Seeing()).start(scene(), prompts((17, 18, 53, 52)))
+    assert state.boxes[0].tolist() == pytest.approx(ONE, abs=1.1)
+    assert state.first.colours.flatten().tolist() == pytest.approx(RED, abs=12)
+    assert float(state.areas[0]) == pytest.approx(900, rel=0.08)
+    torch.testing.assert_close(state.fill, scene().float().mean((0, 1))[None])
+
+
+def test_an_empty_answer_keeps_the_box() -> None:
+    """Where the network sees nothing in the box, the box stays what is known; the other object is not held up."""
+    state = tracker(Scripted(NOTHING, rectangle(0.9))).start(scene(), prompts(ONE, TWO))
+    assert state.boxes[0].tolist() == list(ONE)
+    assert float(state.guidance[0].sum() * state.windows[0, 0, 0] ** 2) == pytest.approx(900, rel=1e-3)
+    assert state.guidance.amax((1, 2)).tolist() == pytest.approx([1, 0.9], abs=1e-3)
+
+
+def test_a_mask_is_taken_as_it_is() -> None:
+    """From a mask nothing is segmented: it is the guidance, in its window, and the one reference's mask."""
+    boxes: list[Box] = [(30, 20, 60, 40), (100, 60, 120, 90)]
+    masks = filled(*boxes)
+    masks[0, 20:30, 45:60] = 0  # an L
+    state = tracker(network := Seeing()).start(frame((boxes[0], RED)), given := prompts(*boxes, masks=masks))
+    assert network.guidance == []
+    assert len(network.references) == 1
+    assert torch.equal(network.references[0], state.guidance)
+    assert torch.equal(state.boxes, given.boxes)
+    assert float((paste(state.guidance, state.windows, *SHAPE) - masks).abs().sum((1, 2)).max()) < 0.09 * 450
+    assert state.areas.tolist() == pytest.approx([450, 600], rel=0.06)
+    assert state.first.colours[0].flatten().tolist() == pytest.approx(RED, abs=8)
+
+
+def test_a_thin_mask_is_seen() -> None:
+    """A line of one pixel guides with about its area, and has one to be compared with."""
+    state = tracker(Seeing()).start(scene(), masked((20, 60, 140, 61)))
+    assert float(state.guidance.sum() * state.windows[0, 0, 0] ** 2) == pytest.approx(120, rel=0.3)
+    assert float(state.areas[0]) > 1
+
+
+def test_mirrored() -> None:
+    """The window is looked at in a mirror as well, guidance and all, and both answers are averaged."""
+    logits = rectangle(0.95, columns=(18, 50))
+    for mirrored in (False, True):
+        t = tracker(network := Scripted(logits), mirrored=mirrored)
+        _, found = t.step(t.start(scene(), masked((22, 20, 60, 50))), frame(((30, 24, 55, 50), RED)))
+        answer = logits.sigmoid()
+        torch.testing.assert_close(found.masks[0], (answer + answer.flip(1)) / 2 if mirrored else answer)
+        assert len(network.images) == 1 + mirrored
+    assert torch.equal(network.images[1], network.images[0].flip(3))
+    assert torch.equal(network.guidance[1], network.guidance[0].flip(2))
+    assert not torch.allclose(network.images[1], network.images[0], atol=9)
+
+
+BOUNDS: list[tuple[Box, tuple[int, int]]] = [
+    *(((50, 50, 53, 53), SHAPE), ((0, 0, 160, 120), SHAPE), ((0, 118, 160, 120), SHAPE), ((80, 60, 81, 61), SHAPE)),
+    *(((0, 0, 1, 1), SHAPE), ((159, 119, 160, 120), SHAPE), ((10, 8, 26, 22), (30, 40)), ((0, 0, 40, 30), (30, 40))),
+]
+
+
+@pytest.mark.parametrize("by_mask", [False, True])
+@pytest.mark.parametrize(("box", "shape"), BOUNDS)
+def test_bounds(box: Box, shape: tuple[int, int], by_mask: bool) -> None:
+    """Tiny and whole-frame objects, seen and not: all is finite and each box lies in the frame and has an area."""
+    t = tracker(Seeing(), refresh=2, lead=0.5)
+    seen, none = frame((box, RED), shape=shape), frame(shape=shape)
+    state = t.start(seen, masked(box, shape=shape) if by_mask else prompts(box))
+    for picture in (seen, seen, none, none, seen, seen):
+        state, found = t.step(state, picture)
+        assert_finite(state, found)
+        x0, y0, x1, y1 = found.boxes[0].tolist()
+        assert 0 <= x0 < x1 <= shape[1]
+        assert 0 <= y0 < y1 <= shape[0]
+
+
+@pytest.mark.parametrize(
+    ("corner", "cells", "expected"),
+    [
+        (80, (30, 34), (79.5, 59.5, 81.5, 61.5)),
+        (0, (30, 34), (0, 0, 2, 2)),
+        (0, (0, 3), (0, 0, 2, 2)),
+    ],
+)
+def test_least_side(corner: int, cells: tuple[int, int], expected: Box) -> None:
+    """A mask under a pixel, in the corner or outside of the frame gives a box of the least size inside the frame."""
+    x, y = corner, corner * 3 // 4
+    t = tracker(Scripted(rectangle(0.9, rows=cells, columns=cells)), most_jump=1e9)
+    _, found = t.step(t.start(scene(), masked((x, y, x + 1, y + 1))), scene())
+    assert found.lost.tolist() == [False]
+    assert found.boxes[0].tolist() == pytest.approx(expected, abs=1e-3)
+
+
+SYNCHRONISING = ("item", "tolist", "cpu", "numpy", "__bool__", "__int__", "__float__", "__index__", "nonzero")
+
+
+def refuse(guard: pytest.MonkeyPatch, owner: Any, names: Sequence[str]) -> None:
+    for name in names:
+
+        def refused(*_: Any, name: str = name, **__: Any) -> Any:
+            raise AssertionError(f"{name} of a Tensor in a step")
+
+        guard.setattr(owner, name, refused, raising=False)
+
+
+@pytest.mark.parametrize("settings", [{}, {"refresh": 1, "mirrored": True, "lead": 0.5}])
+def test_step_asks_the_host_nothing(monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]) -> None:
+    """No value of a tensor is read or decided on in Python during a step, as it runs on a device."""
+    monkeypatch.setattr("vossegment.tracking.geometry._host_may_read", lambda device: False)
+    t, picture = tracker(Seeing(), **settings), frame((ONE, RED))
+    state, found = t.step(t.start(scene(), prompts(ONE, TWO)), picture)
+    assert found.lost.tolist() == [False, True]
+    with monkeypatch.context() as guard:
+        refuse(guard, torch.Tensor, SYNCHRONISING)
+        with pytest.raises(AssertionError, match="in a step"):  # the guard works
+            bool(picture.sum() > 0)
+        t.step(state, picture)
+        t.step(state[:1], picture)
+
+
+def test_step_is_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No tensor is made of Python's numbers during a step, as it runs on a device: it could not be captured."""
+    monkeypatch.setattr("vossegment.tracking.geometry._host_may_read", lambda device: False)
+    t = tracker(Seeing(), refresh=1, mirrored=True, lead=0.5)
+    state, picture = t.start(scene(), prompts(ONE, TWO)), scene()
+    refuse(monkeypatch, torch.Tensor, ("new_tensor",))
+    refuse(monkeypatch, torch, ("tensor", "as_tensor", "from_numpy"))
+    t.step(state[:1], picture)
+    t.step(state, picture)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_real_network(count: int) -> None:
+    """The guided network itself, with random weights, is asked for what it offers."""
+    t = tracker(Guided().eval(), refresh=1, lost_below=0.0, most_jump=1e9)
+    state = t.start(scene(), prompts(*(ONE, TWO, (60.0, 10.0, 100.0, 30.0))[:count]))
+    for i in range(2):
+        state, found = t.step(state, scene(i))
+        assert found.masks.shape == state.guidance.shape == (count, SIZE, SIZE)
+        assert_finite(state, found)
+    assert float(state.guidance.abs().max()) <= 1
+    assert state.recent.keys.shape == state.first.keys.shape == (count, 64, 16)

@@ -1,0 +1,116 @@
+"""Several objects in the guided tracker: who has which pixel."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from coloured import (
+    BLUE,
+    ONE,
+    RED,
+    SHAPE,
+    SIZE,
+    Scripted,
+    Seeing,
+    frame,
+    masked,
+    prompts,
+    rectangle,
+    scene,
+    tracker,
+)
+
+from vossegment.tracking.geometry import paste
+from vossegment.tracking.propagation import (
+    aggregated,
+    signed,
+)
+
+
+def share(own: float, *others: float) -> float:
+    """RGMP Eq. 1 in plain numbers, the background's probability the product of all that is left."""
+    every = (math.prod(1 - p for p in (own, *others)), own, *others)
+    return own / (1 - own) / sum(p / (1 - p) for p in every)
+
+
+def test_aggregated() -> None:
+    """Odds over the sum of odds, in each window's own pixels: alone, under two, under three, and far away; not at the
+    rims, which are looked up at half the resolution."""
+    # In the frame: a 0..64 x 0..64, b 32..96 x 16..80, c 0..128 x -64..64 at half the scale, d nowhere near.
+    corners = torch.tensor([[0.0, 0, 1], [32, 16, 1], [0, -64, 2], [500, 0, 1]])
+    windows = torch.cat([torch.eye(2) * corners[:, 2:, None], corners[:, :2, None]], 2)
+    a, b, c, d = 0.7, 0.6, 0.9, 0.8
+    mine, others = aggregated(torch.tensor([a, b, c, d])[:, None, None].expand(-1, SIZE, SIZE), windows)
+    claims: tuple[tuple[int, int, int, float, tuple[float, ...]], ...] = (
+        *((0, 8, 8, a, (c,)), (0, 40, 40, a, (b, c)), (0, 40, 28, a, (c,))),
+        *((1, 8, 8, b, (a, c)), (1, 60, 8, b, ()), (1, 8, 60, b, (c,))),
+        *((2, 8, 8, c, ()), (2, 50, 20, c, (a, b)), (3, 8, 8, d, ()), (3, 63, 0, d, ())),
+    )
+    for i, row, column, own, rest in claims:
+        assert float(mine[i, row, column]) == pytest.approx(share(own, *rest), abs=1e-4)
+        other = sum(share(p, own, *(q for q in rest if q != p)) for p in rest)
+        assert float(others[i, row, column]) == pytest.approx(other, abs=1e-4)
+
+
+def test_aggregated_certainties() -> None:
+    """Probabilities of exactly 0 and 1 are survived; several who are certain share."""
+    for given, expected in (((0, 0, 0), (0, 0, 0)), ((1, 1, 1), (1 / 3,) * 3), ((1, 0, 0.5), (1, 0, 0))):
+        masks = torch.tensor(given, dtype=torch.float32)[:, None, None].expand(-1, 8, 8)
+        mine, others = aggregated(masks, torch.eye(2, 3).expand(3, -1, -1))
+        assert mine[:, 4, 4].tolist() == pytest.approx(expected, abs=1e-4)
+        assert others[:, 4, 4].tolist() == pytest.approx([sum(expected) - v for v in expected], abs=1e-4)
+
+
+def test_a_pixel_that_one_claims() -> None:
+    """What only one object claims is its own, also right beside a surer one."""
+    masks = torch.zeros(2, SIZE, SIZE)
+    masks[0, :, :32], masks[1, :, 32:] = 0.99, 1 - 1e-6
+    mine, _ = aggregated(masks, torch.eye(2, 3).expand(2, -1, -1))
+    assert float(mine[0, :, :32].min()) > 0.9
+
+
+def test_the_likelier_has_it() -> None:
+    """Where two objects claim a pixel, the likelier has it; the other is told so."""
+    t = tracker(Scripted(rectangle(0.95, columns=(8, 40)), rectangle(0.88, columns=(24, 56))))
+    state, found = t.step(t.start(scene(), masked(ONE, ONE)), scene())
+    assert found.lost.tolist() == [False, False]
+    left, both, right = slice(8, 22), slice(26, 38), slice(42, 56)  # not at their rims
+    masks, guidance = found.masks[:, 20:44], state.guidance[:, 20:44]
+    assert float(masks[0, :, left].min()) > 0.9
+    assert float(masks[0, :, both].min()) > 0.5 > float(masks[1, :, both].max())
+    assert float(masks[1, :, right].min()) > 0.9
+    assert float(found.masks[0, 30, 30]) == pytest.approx(share(0.95, 0.88), abs=1e-4)
+    assert float(guidance[1, :, left].max()) < -0.6
+    assert float(guidance[1, :, both].max()) < 0 < float(guidance[1, :, right].min())
+    assert float(guidance[0, :, right].max()) < -0.6
+    assert float(state.guidance[:, :10].abs().max()) < 1e-3
+
+
+def test_guidance_tells_the_neighbour() -> None:
+    """Two squares side by side: the network is given each as above 0 for itself, below 0 for the other, else 0."""
+    t = tracker(network := Seeing())
+    left, right = (40.0, 30.0, 70.0, 60.0), (72.0, 30.0, 102.0, 60.0)
+    picture = frame((left, RED), (right, BLUE))
+    state = t.start(picture, prompts(left, right))
+    for _ in range(2):
+        state, found = t.step(state, picture)
+    seen = paste(network.guidance[-1], found.windows, *SHAPE)
+    assert seen[0, 45, [55, 76, 36]].tolist() == pytest.approx([1, -1, 0], abs=0.02)
+    assert seen[1, 45, [87, 66, 106]].tolist() == pytest.approx([1, -1, 0], abs=0.02)
+
+
+def test_signed() -> None:
+    """Others count as far as the object leaves room."""
+    mine, others = torch.tensor([[[0.9, 0.0, 0.3, 0.6]]]), torch.tensor([[[0.0, 1.0, 0.7, 0.8]]])
+    torch.testing.assert_close(signed(mine, others), torch.tensor([[[0.9, -1.0, -0.4, 0.2]]]))
+
+
+def test_a_lost_object_takes_nothing() -> None:
+    """What an object is not believed about is not taken from another."""
+    t = tracker(Scripted(rectangle(0.75), rectangle(0.7)), found_above=0.95)
+    state = replace(t.start(scene(), masked(ONE, ONE)), lost_for=torch.tensor([1.0, 0.0]))
+    _, found = t.step(state, scene())
+    assert found.lost.tolist() == [True, False]

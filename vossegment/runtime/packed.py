@@ -1,0 +1,80 @@
+"""Convolutions for CPUs with their activation built in and their weights laid out once.
+
+PyTorch lays weights out anew at every call and runs activations as passes of their own; on small maps that is as much
+work as the convolution. oneDNN does both at once, through operators that PyTorch's own compiler uses. They are not
+public: where they are missing or differ, networks simply stay as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
+    nn.ReLU: ("relu", []),
+    nn.ReLU6: ("hardtanh", [0.0, 6.0]),
+}
+
+
+class PackedConv(nn.Module):
+    """A convolution and what follows it. The layout is chosen at the first call, for the shape seen there; other
+    shapes give the same numbers."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight, self.bias = conv.weight, conv.bias
+        self._name, self._limits = "none", list[float]()
+        self._margins: tuple[int, ...] | None = getattr(conv, "margins", None)
+        padding, stride, dilation = (list(v) for v in (conv.padding, conv.stride, conv.dilation))
+        self._geometry: tuple[Any, ...] = (padding, stride, dilation, conv.groups)
+        self._packed: Tensor | None = None
+
+    def activate(self, activation: nn.Module) -> PackedConv:
+        """Takes a ReLU or ReLU6 in."""
+        self._name, self._limits = _ACTIVATIONS[type(activation)]
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self._margins is not None:
+            x = F.pad(x, self._margins)
+        ops = torch.ops.mkldnn
+        if self._packed is None:
+            self._packed = ops._reorder_convolution_weight(self.weight, *self._geometry, list(x.shape))
+        out: Tensor = ops._convolution_pointwise(
+            x, self._packed, self.bias, *self._geometry, self._name, self._limits, ""
+        )
+        return out
+
+
+def pack(module: nn.Module) -> None:
+    """Packs every convolution below whose activation, if any, is the module registered right behind it; in place.
+
+    Nothing happens where this build of PyTorch cannot do it.
+    """
+    if not _available():
+        return
+    before: str | None = None
+    for name, child in list(module.named_children()):
+        if isinstance(child, nn.Conv2d) and child.padding_mode == "zeros" and not isinstance(child.padding, str):
+            setattr(module, name, PackedConv(child))
+            before = name
+        elif isinstance(child, (nn.ReLU, nn.ReLU6)) and before is not None:
+            cast(PackedConv, getattr(module, before)).activate(child)
+            setattr(module, name, nn.Identity())
+            before = None
+        elif not isinstance(child, nn.Identity):  # what a folded norm left behind
+            pack(child)
+            before = None
+
+
+def _available() -> bool:
+    """Whether the operators are there and do what is expected of them."""
+    try:
+        conv = nn.Conv2d(8, 8, 3, padding=1).requires_grad_(False)
+        x = torch.linspace(-2, 2, 8 * 36).view(1, 8, 6, 6)
+        return torch.allclose(PackedConv(conv).activate(nn.ReLU6())(x), F.relu6(conv(x)), atol=1e-4)
+    except (AttributeError, RuntimeError, TypeError):  # a missing operator, another signature, a build without oneDNN
+        return False
