@@ -9,7 +9,7 @@ import vossegment
 
 
 def main(video: str, x: float, y: float, width: float, height: float) -> None:
-    tracker = vossegment.load("e3sn")
+    tracker = vossegment.load()
     for frame in vossegment.track(video, tracker, boxes=[(x, y, width, height)]):
         (found,) = frame.objects  # one record an object; frame.labels is the (H, W) label map
         print(f"{frame.time:7.3f} s  {found.status:8s}  box {found.box}  {found.area} pixels")

@@ -17,7 +17,7 @@ BOXES = [[60, 40, 160, 120], [220, 80, 300, 180]]  # x0 y0 x1 y1 in the first fr
 
 
 def main(folder: str, out: str) -> None:
-    tracker = vossegment.load("e3sn", device="cpu")
+    tracker = vossegment.load(device="cpu")
     prompts = vossegment.Prompts(ids=(1, 2), boxes=torch.tensor(BOXES, dtype=torch.float32))
     Path(out).mkdir(parents=True, exist_ok=True)
     state = None

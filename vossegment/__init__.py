@@ -1,6 +1,6 @@
 """Video object segmentation: give it a video and a box or a mask, get the object's exact mask in every frame.
 
-    tracker = vossegment.load("e3sn")
+    tracker = vossegment.load()
     for frame in vossegment.track("dog.mp4", tracker, boxes=[(120, 80, 200, 160)]):
         frame.index, frame.time, frame.labels, frame.objects
 

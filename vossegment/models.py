@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,14 +38,27 @@ class Model:
     weights: str | None
     settings: SiameseSettings | PropagationSettings
 
-    def tracker(self, network: Any, device: torch.device, *, box_from: BoxFrom | None = None) -> Tracker:
-        """The tracker round a prepared ``network``. Raises InputError for a ``box_from`` that it cannot have."""
-        if isinstance(self.settings, PropagationSettings):
-            if box_from is not None:
+    def changed(self, settings: Mapping[str, Any]) -> Model:
+        """The row with some settings changed. Raises InputError for one that it does not have, or a bad value."""
+        known = {f.name: getattr(self.settings, f.name) for f in fields(self.settings)}
+        for name, value in settings.items():
+            if name == "box_from" and name not in known:
                 raise InputError("this model's windows follow its masks; a box source is for Siamese models (e3sn)")
+            if name not in known:
+                raise InputError(one_of("setting", name, known))
+            kind = (int, float) if isinstance(known[name], float) else type(known[name])
+            if isinstance(value, bool) != isinstance(known[name], bool) or not isinstance(value, kind):
+                raise InputError(f"setting '{name}': {value!r}, wanted something like {known[name]!r}")
+        try:
+            return replace(self, settings=replace(self.settings, **settings))
+        except ValueError as error:
+            raise InputError(f"setting {error}") from None
+
+    def tracker(self, network: Any, device: torch.device) -> Tracker:
+        """The tracker round a prepared ``network``."""
+        if isinstance(self.settings, PropagationSettings):
             return PropagationTracker(network, self.settings, device=device)
-        settings = self.settings if box_from is None else replace(self.settings, box_from=box_from)
-        return SiameseTracker(network, settings, device=device)
+        return SiameseTracker(network, self.settings, device=device)
 
 
 MODELS: dict[str, Model] = {
@@ -66,7 +79,7 @@ MODELS: dict[str, Model] = {
         "E3SN on ResNet-50, as the paper", lambda: E3SN(trunk=resnet50(), neck=256), None, _E3SN_SETTINGS
     ),
 }
-DEFAULT = "e3sn"
+DEFAULT = "guided"
 
 
 def find(name: str) -> Model:
@@ -130,21 +143,22 @@ def load(
     precision: str = "auto",
     threads: int | None = None,
     box_from: BoxFrom | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> LoadedModel:
     """A model by name, its weights loaded and checked, prepared for ``device``.
 
-    ``threads`` sets torch's CPU threads for the process. Raises InputError for an unknown name, device or
-    precision, WeightsError for a bad file.
+    ``threads`` sets torch's CPU threads for the process. ``settings`` changes how the model tracks, by the names of
+    its ``PropagationSettings`` or ``SiameseSettings``: ``load("guided", settings={"mirrored": True})``. Raises
+    InputError for an unknown name, device, precision or setting, WeightsError for a bad file.
     """
-    row = find(name)
+    own = {} if box_from is None else {"box_from": box_from}
+    row = find(name).changed({**own, **(settings or {})})
     chosen = choose_device(device)
     dtype = choose_precision(precision, chosen)
     network = row.build()
     file = load_weights(network, weights_path(name, Path(weights) if weights is not None else None), name=name)
     if threads is not None:
         torch.set_num_threads(threads)
-    if box_from is not None and box_from not in get_args(BoxFrom):
-        raise InputError(one_of("box source", box_from, get_args(BoxFrom)))
     prepared = prepare(network, chosen, dtype)
-    tracker = row.tracker(prepared, chosen, box_from=box_from)
+    tracker = row.tracker(prepared, chosen)
     return LoadedModel(tracker, name, file, str(dtype).removeprefix("torch."))

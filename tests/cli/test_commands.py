@@ -12,6 +12,7 @@ from PIL import Image as PillowImage
 
 from vossegment.cli.app import run
 from vossegment.data.synthetic import synthetic_clip
+from vossegment.models import DEFAULT
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
@@ -40,7 +41,9 @@ def test_eval_runs_a_model_and_scores_its_masks(
     davis: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The saved masks, scored alone, give the same numbers; the baselines stand beside them."""
-    code, out, _ = said(capsys, "eval", "davis2016", "--data", davis, "--out", tmp_path / "a", "--save-masks")
+    code, out, _ = said(
+        capsys, "eval", "davis2016", "--model", "e3sn", "--data", davis, "--out", tmp_path / "a", "--save-masks"
+    )
     assert code == 0
     assert all(word in out for word in ("pond", "static_box", "static_mask"))
     ran = json.loads((tmp_path / "a/report.json").read_text())
@@ -59,11 +62,10 @@ def test_eval_runs_a_model_and_scores_its_masks(
 
 def test_eval_starts_from_the_first_mask(davis: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Or from its box; the report and the terminal say which, and the first map saved is what was given."""
+    asked = ("eval", "davis2016", "--model", "e3sn", "--data", davis, "--save-masks", "--threads", 1)
     for start, extra in (("box", []), ("mask", ["--start", "mask"])):
         out = tmp_path / start
-        code, _, err = said(
-            capsys, "eval", "davis2016", "--data", davis, "--out", out, "--save-masks", "--threads", 1, *extra
-        )
+        code, _, err = said(capsys, *asked, "--out", out, *extra)
         assert code == 0
         assert f"from the first {start}" in err
         assert json.loads((out / "report.json").read_text())["model"]["start"] == start
@@ -92,7 +94,7 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
     from vossegment import demo
 
     monkeypatch.setattr(demo, "synthetic_clip", lambda seed: synthetic_clip(12, 180, 320, seed))
-    code, out, err = said(capsys, "demo", "--out", tmp_path / "d")
+    code, out, err = said(capsys, "demo", "--model", "e3sn", "--out", tmp_path / "d")
     assert code == 0
     assert sorted(p.name for p in (tmp_path / "d").iterdir()) == ["clip.mp4", "masks", "overlay.mp4", "track.json"]
     assert float(out.split()[1].rstrip(",")) > 50
@@ -107,7 +109,9 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
     assert "e3sn_mobilenet_v2.safetensors" in out
     assert "non-commercial" in out
     code, out, _ = said(capsys, "info", "--json")
-    assert Path(json.loads(out)["models"]["e3sn"]["weights"]).is_file()
+    models = json.loads(out)["models"]
+    assert Path(models["e3sn"]["weights"]).is_file()
+    assert [name for name, about in models.items() if about["default"]] == [DEFAULT]
 
 
 def test_train_stops_resumes_and_gives_weights_that_run(
@@ -143,8 +147,9 @@ def test_train_stops_resumes_and_gives_weights_that_run(
     assert "other data" in err
     weights = Path(printed.strip())
     frames = davis / "JPEGImages/480p/pond"
+    trained = ("--model", "e3sn", "--weights", weights)
     code, _, _ = said(
-        capsys, "track", frames, "--box", "60,40,60,40", "--weights", weights, "--save", "json", "--out", tmp_path / "t"
+        capsys, "track", frames, "--box", "60,40,60,40", *trained, "--save", "json", "--out", tmp_path / "t"
     )
     assert code == 0
 

@@ -33,8 +33,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    """``vossegment track`` with `e3sn`, unless ``arguments`` name another model: the last one named counts."""
     capsys.readouterr()
-    code = run(["track", *map(str, arguments)])
+    code = run(["track", "--model", "e3sn", *map(str, arguments)])
     said = capsys.readouterr()
     return code, said.out, said.err
 
@@ -53,6 +54,20 @@ def test_a_clip_gives_masks_overlay_and_json(
         mask = np.array(picture) == 1
     truth = CLIP.labels(3) == 1
     assert (mask & truth).sum() / (mask | truth).sum() > 0.7
+
+
+def test_the_default_model(
+    clip: Path, guided_weights: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without --model it is `guided`: its weights are taken, another model's are not."""
+    weights, out = guided_weights["fresh"], tmp_path / "o"
+    arguments = [str(v) for v in ("track", clip, "--box", BOX, "--weights", weights, "--save", "json", "--out", out)]
+    assert run(arguments) == 0
+    model = json.loads((out / "track.json").read_text())["model"]
+    assert (model["name"], model["weights"]) == ("guided", "fresh")
+    code, _, err = call(capsys, clip, "--box", BOX, "--weights", weights, "--out", tmp_path / "other")
+    assert code == 4
+    assert "weights of 'guided', not of 'e3sn'" in err
 
 
 def test_a_folder_of_images_with_two_objects(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

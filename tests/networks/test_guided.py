@@ -107,18 +107,29 @@ def test_the_other_side_never_wins() -> None:
 
 
 def test_beside() -> None:
-    """Both references' cells, the first one's means; beside itself a reference says what it said."""
+    """Both references' cells, the mean of their means; whichever comes first."""
     one, other = reference_of(2, 4), reference_of(2, 3)
     both = one.beside(other)
     assert torch.equal(both.keys, torch.cat([one.keys, other.keys], 2))
     assert torch.equal(both.masks, torch.cat([one.masks, other.masks], 1))
-    assert both.means is one.means
+    torch.testing.assert_close(both.means, (one.means + other.means) / 2)
     keys, temperature = nn.functional.normalize(torch.randn(2, 6, 3, 3), dim=1), torch.tensor(7.0)
-    twice = read_out(keys, one.beside(one), temperature)
-    torch.testing.assert_close(twice, read_out(keys, one, temperature))
+    turned = read_out(keys, other.beside(one), temperature)
+    torch.testing.assert_close(turned, read_out(keys, both, temperature))
     inside = read_out(keys, both, temperature)[:, 1]
     alone = [read_out(keys, r, temperature)[:, 1] for r in (one, other)]
     torch.testing.assert_close(inside, torch.maximum(*alone))
+
+
+def test_beside_itself(network: Guided) -> None:
+    """A reference says what it said; beside another one it says something else."""
+    images, masks = crops(2)
+    with torch.no_grad():
+        one, other = network.reference(images, masks), network.reference(images.flip(0), masks.flip(1))
+        alone, twice, both = (network.segment(r, images, masks) for r in (one, one.beside(one), one.beside(other)))
+    changed, same = (float((answer - alone).abs().max()) for answer in (both, twice))
+    assert same < 1e-6
+    assert changed > 1e-5  # of an untrained network, whose references say little
 
 
 def test_guidance_and_reference_both_count(network: Guided) -> None:

@@ -19,7 +19,7 @@ from vossegment.training.clips import ClipMaker, Mix, Shot
 from vossegment.training.library import Library, tight_box
 
 SMALL = ChainSettings(size=64)
-ONWARD = replace(SMALL, start=0.0, lost=0.0, absent=0.0, rivals=0.0)
+ONWARD = replace(SMALL, start=0.0, exact=0.0, lost=0.0, absent=0.0, rivals=0.0)
 THREE = ((0, 3),)
 
 
@@ -92,6 +92,9 @@ def test_lengths_by_step(library: Library) -> None:
             "masks": ((3, k, 64, 64), torch.uint8),
             "guidance": ((3, 64, 64), torch.uint8),
             "rivals": ((3, 1 + k, 64, 64), torch.uint8),
+            "recent": ((3, 64, 64, 3), torch.uint8),
+            "recent_mask": ((3, 64, 64), torch.uint8),
+            "has_recent": ((3,), torch.bool),
             "hops": ((3, k, 2, 3), torch.float32),
             "start": ((3,), torch.bool),
         }
@@ -248,6 +251,75 @@ def test_rivals_of_another_picture(two: Library) -> None:
         assert [bool(r.any()) for r in chain["rivals"]] == [True, False, True, True]
 
 
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_share_of_recent(standing: Library, share: float) -> None:
+    """As many chains as told have a second reference; those that begin from a box never do."""
+    onward, start = (chains(standing, replace(ONWARD, recent=share, start=s), mix=STANDING) for s in (0.0, 1.0))
+    found = [bool(onward[i]["has_recent"]) for i in range(40)]
+    assert np.mean(found) == pytest.approx(share, abs=0.2 * (0 < share < 1))
+    assert not any(bool(start[i]["has_recent"]) for i in range(10))
+
+
+class Staged(ClipMaker):
+    """Clips whose first shot has a red backdrop, the second a green one, and all others a blue one."""
+
+    def clip(self, rng: Generator, length: int) -> list[Shot]:
+        shots, out = super().clip(rng, length), []
+        for i, shot in enumerate(shots):
+            backdrop = np.zeros_like(shot.backdrop)
+            backdrop[..., min(i, 2)] = 180
+            out.append(replace(shot, backdrop=backdrop))
+        return out
+
+
+@pytest.mark.parametrize("lost", [0.0, 1.0])
+def test_recent_is_the_moment_before(standing: Library, lost: float) -> None:
+    """It lies between the reference and the first target, guided or not."""
+    settings = replace(ONWARD, recent=1.0, lost=lost, grey=0.0, lengths=((0, 2),))
+    data = ChainDataset(Staged(standing, STANDING), settings, chains=6, batch=2, seed=0)
+    for i in range(6):
+        chain = data[i]
+        assert bool(chain["has_recent"])
+        pictures = (chain["reference"], chain["recent"], *chain["targets"])
+        assert [int(p.float().mean((0, 1)).argmax()) for p in pictures] == [0, 1, 2, 2]
+
+
+def test_mask_of_recent(standing: Library) -> None:
+    """It lies over the object in its own picture, a little off, as a network's would."""
+    settings = replace(ONWARD, recent=1.0, colour=0.0, grey=0.0, blur=0.0, soft=0.0)
+    data, overlaps, windows = chains(standing, settings, mix=STANDING), [], []
+    for i in range(16):
+        chain = data[i]
+        red, _, blue = chain["recent"].int().unbind(2)
+        overlaps.append(shared(chain["recent_mask"], 255 * (red - blue > 110)))
+        windows.append(shared(chain["recent_mask"], chain["masks"][0]))
+    assert np.median(overlaps) > 0.7
+    assert min(overlaps) > 0.4
+    assert max(overlaps) < 0.99
+    assert np.median(windows) < np.median(overlaps)  # not the target's window
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_share_of_exact(standing: Library, share: float) -> None:
+    """As many chains as told have the moment before the first target as their reference."""
+    data = ChainDataset(Staged(standing, STANDING), replace(ONWARD, exact=share, grey=0.0), chains=40, batch=4, seed=0)
+    found = [int(data[i]["reference"].float().mean((0, 1)).argmax()) == 1 for i in range(40)]
+    assert np.mean(found) == pytest.approx(share, abs=0.2 * (0 < share < 1))
+
+
+@pytest.mark.parametrize("lost", [0.0, 1.0])
+def test_exact(standing: Library, lost: float) -> None:
+    """The reference's mask is the object in its picture, and what guides is the truth of the moment before; nothing
+    where the object is lost."""
+    plain = replace(ONWARD, exact=1.0, lost=lost, colour=0.0, grey=0.0, blur=0.0, soft=0.0)
+    for i in range(8):
+        chain = chains(standing, plain, mix=STANDING)[i]
+        red, _, blue = chain["reference"].int().unbind(2)
+        assert shared(chain["reference_mask"], 255 * (red - blue > 110)) > 0.95
+        expected = chain["masks"][0] if not lost else torch.zeros_like(chain["guidance"])  # it stands still
+        assert torch.equal(chain["guidance"], expected)
+
+
 @pytest.mark.parametrize("turn", [0.0, 25.0])
 @pytest.mark.parametrize("settings", [ONWARD, replace(SMALL, start=1.0)])
 def test_hops_map(standing: Library, settings: ChainSettings, turn: float) -> None:
@@ -298,16 +370,18 @@ def test_flip(standing: Library, flip: float) -> None:
 
 
 def test_colours(standing: Library) -> None:
-    """The targets of a chain have the same colours; the reference's are others; grey is grey all along."""
-    plain = replace(ONWARD, grey=0.0, blur=0.0, soft=0.0, lengths=THREE)
+    """The targets of a chain and the moment before have the same colours; the reference's are others; grey is grey
+    all along."""
+    plain = replace(ONWARD, recent=1.0, grey=0.0, blur=0.0, soft=0.0, lengths=THREE)
     chain = chains(standing, plain, mix=STANDING)[0]
     inside = [image[mask == 255].float().mean(0) for image, mask in zip(chain["targets"], chain["masks"], strict=True)]
-    for colour in inside[1:]:
+    recent = chain["recent"][28:36, 28:36].float().mean((0, 1))
+    for colour in (*inside[1:], recent):
         torch.testing.assert_close(colour, inside[0], rtol=0, atol=1)
     middle = chain["reference"][28:36, 28:36].float().mean((0, 1))
     assert (middle - inside[0]).abs().max() > 3
     grey = chains(standing, replace(plain, grey=1.0), mix=STANDING)[0]
-    for picture in (grey["reference"], *grey["targets"]):
+    for picture in (grey["reference"], grey["recent"], *grey["targets"]):
         assert torch.equal(picture[..., 0], picture[..., 2])
 
 

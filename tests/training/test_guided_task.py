@@ -30,7 +30,7 @@ TINY = GuidedRecipe(
     final_rate=1e-4,
     decay="cosine",
     trunk_factor=0.2,
-    chains=ChainSettings(size=64, lengths=((0, 2),), rivals=0.0),
+    chains=ChainSettings(size=64, lengths=((0, 2),), rivals=0.0, recent=0.0),
 )
 
 
@@ -65,6 +65,15 @@ class Watched(Guided):
         return logits
 
 
+def same_reference(one: Reference, other: Reference) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def pick(reference: Reference, places: Tensor) -> Reference:
+    """Some of its objects."""
+    return Reference(*(part[places] for part in reference))
+
+
 @pytest.fixture
 def watched() -> Watched:
     torch.manual_seed(1)
@@ -81,7 +90,10 @@ def test_samples(library: Library) -> None:
     assert not torch.equal(samples[3]["targets"], GuidedTask(recipe).samples(library, 6)[3]["targets"])
 
 
-@pytest.mark.parametrize("changes", [{"start": 0.5}, {"start": 0.0, "absent": 1.0}, {"start": 0.0, "lost": 1.0}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"start": 0.5}, {"start": 0.0, "absent": 1.0}, {"start": 0.0, "lost": 1.0}, {"start": 0.0, "recent": 1.0}],
+)
 @pytest.mark.parametrize("targets", [1, 3])
 def test_losses(library: Library, watched: Watched, changes: dict[str, Any], targets: int) -> None:
     """Whatever the kind of chain all parts are finite, and the total is their weighted sum."""
@@ -107,8 +119,65 @@ def test_each_answer_guides_the_next(library: Library, watched: Watched) -> None
         torch.testing.assert_close(watched.steps[k][2], expected)
         assert not watched.steps[k][2].requires_grad
         assert torch.equal(watched.steps[k][1], batch["targets"][:, k].permute(0, 3, 1, 2).float())
-        assert watched.steps[k][0] is watched.steps[0][0]
+        assert same_reference(watched.steps[k][0], watched.steps[0][0])
     assert len(watched.references) == 1
+
+
+@pytest.mark.usefixtures("_whole")
+def test_without_a_recent_picture(library: Library, watched: Watched) -> None:
+    """The answers are those of the reference alone, and what stands in the recent picture's place is not looked at."""
+    batch = batch_of(library, start=0.0)
+    assert not batch["has_recent"].any()
+    total = GuidedTask(TINY).losses(watched, batch, step=0, device=CPU)["total"]
+    reference = super(Watched, watched).reference(*watched.references[0])
+    for _, images, guidance, logits in watched.steps:
+        torch.testing.assert_close(logits, super(Watched, watched).segment(reference, images, guidance))
+    other = {**batch, "recent": 255 - batch["recent"], "recent_mask": 255 - batch["recent_mask"]}
+    assert torch.equal(GuidedTask(TINY).losses(watched, other, step=0, device=CPU)["total"], total)
+
+
+@pytest.mark.usefixtures("_whole")
+def test_a_recent_picture_is_a_second_reference(library: Library, watched: Watched) -> None:
+    """Made from the recent picture and its mask, and held beside the first one for every target; chains without
+    one have the first one twice."""
+    batch = batch_of(library, 4, start=0.0, recent=1.0)
+    late = torch.tensor([True, False, True, False])
+    assert batch["has_recent"].all()
+    GuidedTask(TINY).losses(watched, {**batch, "has_recent": late}, step=0, device=CPU)
+    (seen, mask), (recent, recent_mask) = watched.references
+    assert torch.equal(seen, batch["reference"].permute(0, 3, 1, 2).float())
+    assert torch.equal(recent, batch["recent"][late].permute(0, 3, 1, 2).float())
+    torch.testing.assert_close(recent_mask * 255, batch["recent_mask"][late].float())
+    first, second = (super(Watched, watched).reference(*asked) for asked in ((seen, mask), (recent, recent_mask)))
+    for given, *_ in watched.steps:
+        for found, one, two in zip(pick(given, late), pick(first, late).beside(second), pick(first, late), strict=True):
+            torch.testing.assert_close(found, one)
+            assert found.shape != two.shape or not torch.allclose(found, two)
+        plain = pick(first, ~late)
+        for found, one in zip(pick(given, ~late), plain.beside(plain), strict=True):
+            torch.testing.assert_close(found, one)
+
+
+def test_both_references_are_learnt(library: Library, watched: Watched) -> None:
+    """The loss reaches the pictures of both."""
+    made: list[Reference] = []
+    plain = watched.reference
+
+    def reference(images: Tensor, masks: Tensor) -> Reference:
+        made.append(plain(images, masks))
+        for part in (made[-1].keys, made[-1].means):
+            part.retain_grad()
+        return made[-1]
+
+    watched.reference = reference  # type: ignore[method-assign]
+    batch = batch_of(library, start=0.0, recent=1.0)
+    parts = GuidedTask(TINY).losses(watched, batch, step=0, device=CPU)
+    parts["total"].backward()  # type: ignore[no-untyped-call]
+    assert len(made) == 2
+    for found in made:
+        for part in (found.keys, found.means):
+            assert part.grad is not None
+            assert part.grad.abs().flatten(1).amax(1).min() > 0
 
 
 @pytest.mark.usefixtures("_whole")
@@ -140,20 +209,23 @@ def test_iou_of_the_first_and_the_last(library: Library, watched: Watched) -> No
 
 
 @pytest.mark.usefixtures("_whole")
-def test_a_start_renews_its_reference(library: Library, watched: Watched) -> None:
-    """After the first answer, chains that begin from a box have it as reference mask; the others keep theirs."""
-    batch = batch_of(library, 6, start=0.5, lengths=((0, 3),))
+@pytest.mark.parametrize("recent", [0.0, 1.0])
+def test_a_start_renews_both_references(library: Library, watched: Watched, recent: float) -> None:
+    """After the first answer, chains that begin from a box have it as mask of both references; the others keep
+    theirs."""
+    batch = batch_of(library, 6, start=0.5, recent=recent, lengths=((0, 3),))
     starts = batch["start"]
+    assert torch.equal(batch["has_recent"], ~starts if recent else torch.zeros_like(starts))
     assert starts.any()
     assert not starts.all()
     GuidedTask(TINY).losses(watched, batch, step=0, device=CPU)
     first, second, third = (step[0] for step in watched.steps)
-    assert third is second
-    (_, images, _, logits), (_, masks) = watched.steps[0], watched.references[1]
+    assert same_reference(third, second)
+    (_, images, _, logits), (_, masks) = watched.steps[0], watched.references[-1]
     torch.testing.assert_close(masks, logits[starts].sigmoid())
     with torch.no_grad():
         new = super(Watched, watched).reference(images[starts], masks)
-    for before, after, own in zip(first, second, new, strict=True):
+    for before, after, own in zip(first, second, new.beside(new), strict=True):
         assert torch.equal(after[~starts], before[~starts])
         torch.testing.assert_close(after[starts], own, rtol=1e-4, atol=1e-5)
         assert not torch.equal(after[starts], before[starts])
@@ -170,7 +242,7 @@ def test_overfits(library: Library) -> None:
     """A few steps on one batch bring its loss down by a third."""
     torch.manual_seed(0)
     network, task = Guided().train(), GuidedTask(TINY)
-    batch = batch_of(library, 3, start=0.5)
+    batch = batch_of(library, 3, start=0.5, recent=1.0)
     optimiser = torch.optim.AdamW(task.groups(network))
     totals = []
     for step in range(10):

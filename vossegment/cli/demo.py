@@ -15,7 +15,7 @@ EPILOG = options.examples("vossegment demo", "vossegment demo --out pond --overw
 
 
 def command(
-    model: options.ModelName = "e3sn",
+    model: options.ModelName = options.MODEL,
     weights: options.Weights = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",

@@ -36,7 +36,7 @@ def command(
         str, typer.Option("--start", help="What the model starts from: the first mask's tight box, or the mask.")
     ] = "box",
     save_masks: Annotated[bool, typer.Option("--save-masks", help="Keep the label maps, in DIR/masks.")] = False,
-    model: options.ModelName = "e3sn",
+    model: options.ModelName = options.MODEL,
     weights: options.Weights = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",

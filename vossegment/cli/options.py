@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+MODEL = "guided"
+"""The default: ``models.DEFAULT``, which cannot be asked without importing torch."""
 ModelName = Annotated[str, typer.Option("--model", metavar="NAME", help="Which model; `vossegment info` lists them.")]
 Weights = Annotated[
     Path | None, typer.Option("--weights", metavar="FILE", help="A weights file instead of the model's own.")

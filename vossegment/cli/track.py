@@ -72,7 +72,7 @@ def command(
             "--box-from", help="What the next search window follows: branch, mask or both; default: the model's choice."
         ),
     ] = None,
-    model: options.ModelName = "e3sn",
+    model: options.ModelName = options.MODEL,
     weights: options.Weights = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",

@@ -29,8 +29,9 @@ class Reference(NamedTuple):
     means: Tensor
 
     def beside(self, other: Reference) -> Reference:
-        """Both references' cells; the means stay this one's."""
-        return Reference(torch.cat([self.keys, other.keys], 2), torch.cat([self.masks, other.masks], 1), self.means)
+        """Both references' cells, and the mean of their means. Beside itself, a reference says what it said."""
+        keys, masks = torch.cat([self.keys, other.keys], 2), torch.cat([self.masks, other.masks], 1)
+        return Reference(keys, masks, (self.means + other.means) / 2)
 
 
 def read_out(keys: Tensor, reference: Reference, temperature: Tensor) -> Tensor:

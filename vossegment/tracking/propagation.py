@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vossegment.tracking.geometry import between, crop, cut, mask_boxes, object_side, resample, square_windows
-from vossegment.tracking.types import Prompts, Result
+from vossegment.tracking.types import Prompts, Result, in_range
 
 
 class GuidedNetwork(Protocol):
@@ -59,6 +59,20 @@ class PropagationSettings:
     """A box never gets smaller than this, in frame pixels."""
     mirrored: bool = False
     """Each window is also looked at in a mirror, and both answers averaged: twice the time."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no tracker can work with."""
+        if self.size % 32:
+            raise ValueError(f"'size': {self.size}, wanted a multiple of 32")
+        in_range("size", self.size, 32, 1024)
+        for name in ("mask_threshold", "refresh_above", "lost_below", "found_above", "memory"):
+            in_range(name, getattr(self, name), 0.0, 1.0)
+        for name in ("passes", "refresh", "still_for"):
+            in_range(name, getattr(self, name), 0, 1000)
+        for name in ("most_jump", "growth", "most_growth"):
+            in_range(name, getattr(self, name), 1.0, math.inf)
+        in_range("lead", self.lead, 0.0, 2.0)
+        in_range("least_side", self.least_side, 1.0, math.inf)
 
 
 def _each(function: Callable[..., Tensor], *values: Any) -> Any:
@@ -132,13 +146,17 @@ class PropagationTracker:
         windows = self._round(boxes)
         crops = self._crops(frame, windows, fill)
         if prompts.masks is not None:
-            guidance = _averaged(prompts.masks.to(self.device, torch.float32), windows, self.settings.size)
-            areas = guidance.sum((1, 2)) * _pixel(windows)
+            whole = prompts.masks.to(self.device, torch.float32)
+            others = (whole.sum(0) - whole).clamp(0, 1)
+            own = _averaged(whole, windows, self.settings.size)
+            guidance = signed(own, _averaged(others, windows, self.settings.size))
+            areas = own.sum((1, 2)) * _pixel(windows)
         else:
             guidance = _filled(boxes, windows, self.settings.size)
             for _ in range(1 + self.settings.passes):
                 reference = self.network.reference(crops, guidance)
                 answer = self.network.segment(reference, crops, guidance).float().sigmoid()
+                answer = answer * _inside(windows, frame, answer.shape[1])
                 found, seen = mask_boxes(answer > self.settings.mask_threshold, windows)
                 boxes = torch.where(seen[:, None], self._clipped(found, frame), boxes)
                 closer = self._round(boxes)
@@ -170,7 +188,7 @@ class PropagationTracker:
         crops = self._crops(frame, windows, state.fill)
         guidance = resample(state.guidance, between(windows, state.windows))
         reference = state.first if not s.refresh else state.first.beside(state.recent)
-        masks = self._segment(reference, crops, guidance)
+        masks = self._segment(reference, crops, guidance) * _inside(windows, frame, s.size)
         inside = masks > s.mask_threshold
         scores = (masks * inside).sum((1, 2)) / inside.sum((1, 2)).clamp(min=1)
         areas = self._areas(masks, windows)
@@ -261,6 +279,8 @@ class PropagationTracker:
 
 _SURE = 1 - 1e-6
 _FINER = 4
+_MOST_AT_ONCE = 1 << 21
+"""Pixels that are compared at once."""
 _FEW = 8.0
 """Frame pixels by which areas may always differ: one pixel more is no jump for an object of two [ours]."""
 
@@ -287,21 +307,39 @@ def aggregated(masks: Tensor, windows: Tensor) -> tuple[Tensor, Tensor]:
     ``masks`` ``(N, S, S)`` in ``windows`` ``(N, 2, 3)`` -> the same, and how much of each pixel is any other object's.
     """
     n, size = len(masks), masks.shape[1] // 2
-    # What others claim is looked up at half the resolution: n x n windows are many.
+    # What others claim is looked up at half the resolution, some rows at a time: n x n windows are many.
     small = F.avg_pool2d(masks[:, None], 2)[:, 0]
     coarse = torch.cat([windows[:, :, :2] * 2, windows[:, :, 2:]], 2)
-    every, each = coarse.repeat(n, 1, 1), coarse.repeat_interleave(n, 0)  # row i: all masks seen from window i
-    seen = resample(small.repeat(n, 1, 1), between(each, every)).view(n, n, size, size)
-    seen = seen.masked_fill(torch.eye(n, dtype=torch.bool, device=masks.device)[:, :, None, None], 0.0)
-    seen = seen.clamp(max=_SURE)
-    # Odds reach a million: between two cells, 1 / (1 + odds) is what changes evenly.
-    rivals = torch.stack([1 / (1 + (seen / (1 - seen)).sum(1)), (1 - seen).prod(1)], 1)
+    rows = max(1, _MOST_AT_ONCE // (n * size * size))
+    rivals = torch.cat([_rivals(small, coarse, i, min(i + rows, n)) for i in range(0, n, rows)])
     rivals = F.interpolate(rivals, scale_factor=2, mode="bilinear", align_corners=False)
     claimed, unclaimed = 1 / rivals[:, 0] - 1, rivals[:, 1]
     own = masks.clamp(1 - _SURE, _SURE)
     odds, empty = own / (1 - own), (1 - own) * unclaimed
     total = odds + claimed + empty / (1 - empty).clamp(min=1 - _SURE)
     return odds / total, claimed / total
+
+
+def _rivals(masks: Tensor, windows: Tensor, first: int, end: int) -> Tensor:
+    """What others claim in the windows ``first`` to ``end``: 1 / (1 + their odds), and the chance that none does.
+
+    Odds reach a million: between two cells, 1 / (1 + odds) is what changes evenly.
+    """
+    n, count, size = len(masks), end - first, masks.shape[1]
+    each = windows[first:end].repeat_interleave(n, 0)  # row i: all masks seen from window i
+    seen = resample(masks.repeat(count, 1, 1), between(each, windows.repeat(count, 1, 1))).view(count, n, size, size)
+    own = torch.eye(n, dtype=torch.bool, device=masks.device)[first:end, :, None, None]
+    seen = seen.masked_fill(own, 0.0).clamp(max=_SURE)
+    return torch.stack([1 / (1 + (seen / (1 - seen)).sum(1)), (1 - seen).prod(1)], 1)
+
+
+def _inside(windows: Tensor, frame: Tensor, size: int) -> Tensor:
+    """1 where the pixels of upright windows lie in the frame, 0 beyond, ``(N, S, S)``."""
+    along = torch.arange(size, dtype=windows.dtype, device=windows.device) + 0.5
+    x = windows[:, 0, 0, None] * along + windows[:, 0, 2, None]
+    y = windows[:, 1, 1, None] * along + windows[:, 1, 2, None]
+    across, down = (x > 0) & (x < frame.shape[1]), (y > 0) & (y < frame.shape[0])
+    return (down[:, :, None] & across[:, None]).to(windows.dtype)
 
 
 def _pixel(windows: Tensor) -> Tensor:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
 
 from vossegment.tracking.anchors import MASK_FIRST, RESPONSE, SEARCH, STRIDE, TEMPLATE, anchor_grid, decode
 from vossegment.tracking.geometry import context_side, crop, inner_windows, mask_boxes, square_windows
-from vossegment.tracking.types import Prompts, Result
+from vossegment.tracking.types import Prompts, Result, in_range
 
 BoxFrom = Literal["branch", "mask", "both"]
 
@@ -56,6 +56,15 @@ class SiameseSettings:
     most_growth: float = 2.0
     least_side: float = 4.0
     """A box never gets smaller than this, in frame pixels."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no tracker can work with."""
+        if self.box_from not in get_args(BoxFrom):
+            raise ValueError(f"'box_from': {self.box_from!r}, known: {', '.join(get_args(BoxFrom))}")
+        for name in ("penalty", "window_influence", "rate", "mask_threshold", "lost_below", "least_side"):
+            in_range(name, getattr(self, name), 0.0, math.inf)
+        for name in ("most_change", "growth", "most_growth"):
+            in_range(name, getattr(self, name), 1.0, math.inf)
 
 
 def _each(function: Callable[..., Tensor], *states: Any) -> Any:

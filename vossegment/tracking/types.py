@@ -67,6 +67,12 @@ class Result:
     lost: Tensor
 
 
+def in_range(name: str, value: float, low: float, high: float) -> None:
+    """Raises ValueError unless ``low <= value <= high``, as nothing that is not a number is."""
+    if not low <= value <= high:
+        raise ValueError(f"'{name}': {value}, wanted {low:g} to {high:g}")
+
+
 class Tracker(Protocol):
     """Follows all objects at once by pure steps: the same state and frame give the same answer.
 

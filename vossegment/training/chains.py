@@ -33,8 +33,12 @@ class ChainSettings:
     size: int = 192
     lengths: tuple[tuple[int, int], ...] = ((0, 1),)
     """From which step on chains have how many targets."""
+    recent: float = 0.5
+    """The moment before the first target is a second reference, with a mask as a network would have given it."""
     start: float = 0.20
     """Begin from a box: the target is its own reference, and is looked at twice."""
+    exact: float = 0.15
+    """Of the rest, begin from a mask: the moment before is the reference as well, and both know it exactly."""
     lost: float = 0.06
     """The first target has no guidance: it is found by the reference alone."""
     absent: float = 0.05
@@ -64,13 +68,15 @@ class View(NamedTuple):
 
 class _Chain(NamedTuple):
     """What is drawn before colours: pictures and masks with the reference first, ``windows`` of the targets, and what
-    is known of other objects: in the reference, then a moment before each target."""
+    is known of other objects: in the reference, then a moment before each target. ``recent`` is a second reference:
+    picture and mask."""
 
     images: list[Image]
     masks: list[Mask]
     guidance: Mask
     windows: list[FloatArray]
     rivals: list[Mask]
+    recent: tuple[Image, Mask] | None = None
 
 
 class ChainDataset(Dataset[dict[str, Tensor]]):
@@ -87,22 +93,28 @@ class ChainDataset(Dataset[dict[str, Tensor]]):
         return [count for first, count in self.settings.lengths if first <= index // self.batch][-1]
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """All uint8: ``reference`` ``(S, S, 3)`` and ``reference_mask`` ``(S, S)``, ``targets`` ``(K, S, S, 3)`` and
-        ``masks`` ``(K, S, S)``, ``guidance`` ``(S, S)``, ``rivals`` ``(1 + K, S, S)``. ``hops`` ``(K, 2, 3)`` lead from
-        each target's window to the one before; ``start``: the first answer is to become the reference's mask."""
+        """Pictures and masks in uint8: ``reference`` ``(S, S, 3)`` and ``reference_mask`` ``(S, S)``, so ``recent`` and
+        ``recent_mask``, if ``has_recent``; ``targets`` ``(K, S, S, 3)`` with ``masks`` ``(K, S, S)``; ``guidance``
+        ``(S, S)`` and ``rivals`` ``(1 + K, S, S)``. ``hops`` ``(K, 2, 3)`` lead from each target's window to the one
+        before; ``start``: the first answer is to become the reference's mask."""
         rng = np.random.default_rng((self.seed, index))
         for _ in range(_MOST_DRAWS):  # a hidden target teaches nothing: draw on from the same stream
             start = bool(rng.random() < self.settings.start)
             drawn = (self._start if start else self._onward)(rng, self.targets(index))
             if drawn is not None:
-                images = self._coloured(drawn.images, rng, same=min(3, len(drawn.images)) if start else 0)
+                has_recent = drawn.recent is not None
+                late, late_mask = drawn.recent or (drawn.images[0], drawn.masks[0])
+                images = self._coloured([*drawn.images, late], rng, same=min(3, len(drawn.images)) if start else 0)
                 return {
                     "reference": torch.from_numpy(images[0]),
                     "reference_mask": torch.from_numpy(drawn.masks[0]),
-                    "targets": torch.from_numpy(np.stack(images[1:])),
+                    "targets": torch.from_numpy(np.stack(images[1:-1])),
                     "masks": torch.from_numpy(np.stack(drawn.masks[1:])),
                     "guidance": torch.from_numpy(drawn.guidance),
                     "rivals": torch.from_numpy(np.stack(drawn.rivals)),
+                    "recent": torch.from_numpy(images[-1]),
+                    "recent_mask": torch.from_numpy(late_mask),
+                    "has_recent": torch.tensor(has_recent),
                     "hops": torch.from_numpy(_hops(drawn.windows)),
                     "start": torch.tensor(start),
                 }
@@ -126,7 +138,8 @@ class ChainDataset(Dataset[dict[str, Tensor]]):
         """The middle of a video: a reference from elsewhere, guidance from the moment before."""
         s = self.settings
         shots = self.maker.clip(rng, 2 + targets)
-        reference, before = shots[0], shots[1]
+        exact = rng.random() < s.exact
+        reference, before = shots[1 if exact else 0], shots[1]
         view = self._view(rng)
         # A reference is seen from another side than the targets.
         own = View(rng.uniform(-s.turn, s.turn), view.mirrored)
@@ -142,8 +155,10 @@ class ChainDataset(Dataset[dict[str, Tensor]]):
         if not _shown(first.mask) or not _shown(known[0].mask, lost) or not (_shown(seen[0][1], lost) or hidden):
             return None
         images = [first.image, *(image for image, _ in seen)]
-        masks = [perturbed(first.mask, rng, 0.5) if rng.random() < 0.5 else first.mask, *(mask for _, mask in seen)]
-        guidance = np.zeros_like(first.mask) if lost else perturbed(known[0].mask, rng)
+        rough = rng.random() < 0.5 and not exact
+        masks = [perturbed(first.mask, rng, 0.5) if rough else first.mask, *(mask for _, mask in seen)]
+        guidance = known[0].mask if exact else perturbed(known[0].mask, rng)
+        guidance = np.zeros_like(guidance) if lost else guidance
         if absent:
             images[1] = self._elsewhere(rng, view, reference.track)
             masks[1] = np.zeros_like(masks[1])
@@ -153,7 +168,12 @@ class ChainDataset(Dataset[dict[str, Tensor]]):
             rivals = [perturbed(r, rng, 0.5) if r.any() and rng.random() < 0.5 else r for r in rivals]
             if absent:  # they belong to the other picture
                 rivals[1] = np.zeros_like(guidance)
-        return _Chain(images, masks, guidance, windows, rivals)
+        recent = None
+        if rng.random() < s.recent and not exact:
+            late = before.render(self._window(before.box, view, rng, 0.5), s.size)
+            if _shown(late[1]):
+                recent = late[0], perturbed(late[1], rng, 0.5)
+        return _Chain(images, masks, guidance, windows, rivals, recent)
 
     def _searching(self, box: EdgeBox, view: View, rng: Generator) -> FloatArray:
         """The window of a tracker that has lost the object: too large, and off."""

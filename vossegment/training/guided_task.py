@@ -49,18 +49,24 @@ class GuidedTask:
         with half(device):
             known = signed(masks(batch["reference_mask"], device), rivals[:, 0])
             reference = net.reference(images(batch["reference"], device), known)
+            late = batch["has_recent"].to(device).nonzero()[:, 0]
+            recent = reference
+            if len(late):
+                shown, mask = images(batch["recent"], device)[late], masks(batch["recent_mask"], device)[late]
+                recent = _renewed(reference, late, net.reference(shown, mask))
         parts = []
         for k in range(truths.shape[1]):
             crops = images(batch["targets"][:, k], device)
             if k:
                 guidance = resample(guidance, hops[:, k])
             with half(device):
-                logits = net.segment(reference, crops, signed(guidance, rivals[:, k + 1])).float()
+                logits = net.segment(reference.beside(recent), crops, signed(guidance, rivals[:, k + 1])).float()
             parts.append(segmentation_loss(logits, truths[:, k]))
             guidance = logits.detach().sigmoid()
             if k == 0 and truths.shape[1] > 1 and len(starts):
                 with half(device):
                     reference = _renewed(reference, starts, net.reference(crops[starts], guidance[starts]))
+                    recent = _renewed(recent, starts, Reference(*(part[starts] for part in reference)))
         mask = torch.stack([p.logistic for p in parts]).mean()
         dice = torch.stack([p.dice for p in parts]).mean()
         return {
