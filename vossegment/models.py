@@ -25,7 +25,8 @@ from vossegment.weights.load import WeightsFile, load_weights, shipped_folder
 _E3SN_SETTINGS = SiameseSettings(mask_threshold=0.25, penalty=0.12, box_from="mask", most_change=1.08, lost_below=0.03)
 
 
-_GUIDED_SETTINGS = PropagationSettings()
+# [ours] Chosen on held-out training sequences: the table in the weights' card.
+_GUIDED_SETTINGS = PropagationSettings(passes=0, refresh=5, refresh_above=0.85)
 
 
 @dataclass(frozen=True)

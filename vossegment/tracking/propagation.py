@@ -210,7 +210,7 @@ class PropagationTracker:
         motion = torch.where((lost | searched)[:, None], 0.0, _motion(state.boxes, boxes))
         after = replace(
             state,
-            guidance=signed(masks, others),
+            guidance=torch.where(lost[:, None, None], 0.0, signed(masks, others)),
             windows=windows,
             boxes=boxes,
             areas=torch.where(lost, state.areas, areas),
