@@ -94,7 +94,7 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
     from vossegment import demo
 
     monkeypatch.setattr(demo, "synthetic_clip", lambda seed: synthetic_clip(12, 180, 320, seed))
-    code, out, err = said(capsys, "demo", "--model", "e3sn", "--out", tmp_path / "d")
+    code, out, err = said(capsys, "demo", "--out", tmp_path / "d")
     assert code == 0
     assert sorted(p.name for p in (tmp_path / "d").iterdir()) == ["clip.mp4", "masks", "overlay.mp4", "track.json"]
     assert float(out.split()[1].rstrip(",")) > 50

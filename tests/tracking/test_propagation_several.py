@@ -23,7 +23,7 @@ from coloured import (
     tracker,
 )
 
-from vossegment.tracking.geometry import paste
+from vossegment.tracking.geometry import paste, square_windows
 from vossegment.tracking.propagation import (
     aggregated,
     signed,
@@ -114,3 +114,30 @@ def test_a_lost_object_takes_nothing() -> None:
     state = replace(t.start(scene(), masked(ONE, ONE)), lost_for=torch.tensor([1.0, 0.0]))
     _, found = t.step(state, scene())
     assert found.lost.tolist() == [True, False]
+
+
+def test_claims() -> None:
+    """A claim of 9 makes odds of 1 into nine of ten, from everyone's window alike."""
+    masks, windows = (
+        torch.full((2, SIZE, SIZE), 0.5),
+        square_windows(torch.full((2, 2), 60.0), torch.tensor([64.0, 64.0]), SIZE),
+    )
+    plain, _ = aggregated(masks, windows)
+    torch.testing.assert_close(plain[0], plain[1])
+    mine, others = aggregated(masks, windows, torch.tensor([9.0, 1.0]))
+    middle = (slice(None), SIZE // 2, SIZE // 2)
+    assert (mine[middle][0] / mine[middle][1]).item() == pytest.approx(9, rel=1e-3)
+    torch.testing.assert_close(others[middle].flip(0), mine[middle])
+
+
+def test_what_is_found_takes_its_pixels_back() -> None:
+    """In the frame in which an object is found, its odds count ``claim`` times; afterwards once."""
+    seen = []
+    t = tracker(Scripted(rectangle(0.9)), claim=30.0, most_jump=1e9)
+    state = t.start(scene(), prompts(ONE, (22.0, 20.0, 52.0, 50.0)))
+    lost = replace(state, lost_for=torch.tensor([1.0, 0.0]))
+    for given in (state, lost):
+        _, found = t.step(given, scene())
+        seen.append((found.masks.flatten(1) > 0.5).sum(1).tolist())
+    assert seen[1][0] > seen[0][0]
+    assert seen[1][1] < seen[0][0] + 1

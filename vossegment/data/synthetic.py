@@ -19,11 +19,11 @@ from vossegment.tracking.types import Image
 MARGIN = 0.16  # the world is larger than the frame by this part on each axis: room for the pan [ours]
 WATER = np.array((30, 84, 84), np.float32)  # what deep things fade towards [ours]
 # Knots of the object's path, parts of the frame.
-MAIN = ((0.15, 0.64), (0.34, 0.38), (0.52, 0.68), (0.73, 0.48))
+MAIN = ((0.19, 0.66), (0.30, 0.22), (0.56, 0.92), (0.77, 0.50))
 # Centre as parts of the frame, radius as part of the unit. The first lies on the object's path and hides
 # part of it.
 PADS = (
-    (0.55, 0.62, 0.10),
+    (0.55, 0.60, 0.145),
     (0.06, 0.05, 0.28),
     (0.24, -0.01, 0.18),
     (1.08, 1.00, 0.23),

@@ -43,6 +43,8 @@ class PropagationSettings:
     """Confidence (mean probability inside the mask) under which the object counts as lost."""
     found_above: float = 0.8
     """Confidence from which a lost object counts as found."""
+    claim: float = 1.0
+    """Factor on the odds of an object in the frame in which it is found again."""
     most_jump: float = 4.0
     """Factor by which a mask's area may differ from the last one's; beyond, the object counts as lost. What was lost
     is compared with its usual area."""
@@ -69,7 +71,7 @@ class PropagationSettings:
             in_range(name, getattr(self, name), 0.0, 1.0)
         for name in ("passes", "refresh", "still_for"):
             in_range(name, getattr(self, name), 0, 1000)
-        for name in ("most_jump", "growth", "most_growth"):
+        for name in ("claim", "most_jump", "growth", "most_growth"):
             in_range(name, getattr(self, name), 1.0, math.inf)
         in_range("lead", self.lead, 0.0, 2.0)
         in_range("least_side", self.least_side, 1.0, math.inf)
@@ -201,7 +203,9 @@ class PropagationTracker:
         masks = torch.where(lost[:, None, None], 0.0, masks)
         others = torch.zeros_like(masks)
         if len(state) > 1:
-            masks, others = aggregated(masks, windows)
+            # Who is found by the looks alone has the better claim than who carried the place along.
+            claims = torch.where(searched & ~lost, s.claim, 1.0)
+            masks, others = aggregated(masks, windows, claims)
         found, seen = mask_boxes(masks > s.mask_threshold, windows)
         found, lost = self._clipped(found, frame), lost | ~seen
         masks = torch.where(lost[:, None, None], 0.0, masks)
@@ -301,26 +305,28 @@ def signed(masks: Tensor, others: Tensor) -> Tensor:
     return masks - torch.minimum(others, 1 - masks)
 
 
-def aggregated(masks: Tensor, windows: Tensor) -> tuple[Tensor, Tensor]:
+def aggregated(masks: Tensor, windows: Tensor, claims: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Each object's probability among all: odds over the sum of odds, the background's among them (RGMP Eq. 1).
 
-    ``masks`` ``(N, S, S)`` in ``windows`` ``(N, 2, 3)`` -> the same, and how much of each pixel is any other object's.
+    ``masks`` ``(N, S, S)`` in ``windows`` ``(N, 2, 3)`` -> the same, and how much of each pixel is any other object's;
+    ``claims`` ``(N,)`` are factors on the objects' odds.
     """
     n, size = len(masks), masks.shape[1] // 2
     # What others claim is looked up at half the resolution, some rows at a time: n x n windows are many.
     small = F.avg_pool2d(masks[:, None], 2)[:, 0]
     coarse = torch.cat([windows[:, :, :2] * 2, windows[:, :, 2:]], 2)
     rows = max(1, _MOST_AT_ONCE // (n * size * size))
-    rivals = torch.cat([_rivals(small, coarse, i, min(i + rows, n)) for i in range(0, n, rows)])
+    claims = torch.ones_like(windows[:, 0, 0]) if claims is None else claims
+    rivals = torch.cat([_rivals(small, coarse, claims, i, min(i + rows, n)) for i in range(0, n, rows)])
     rivals = F.interpolate(rivals, scale_factor=2, mode="bilinear", align_corners=False)
     claimed, unclaimed = 1 / rivals[:, 0] - 1, rivals[:, 1]
     own = masks.clamp(1 - _SURE, _SURE)
-    odds, empty = own / (1 - own), (1 - own) * unclaimed
+    odds, empty = claims[:, None, None] * own / (1 - own), (1 - own) * unclaimed
     total = odds + claimed + empty / (1 - empty).clamp(min=1 - _SURE)
     return odds / total, claimed / total
 
 
-def _rivals(masks: Tensor, windows: Tensor, first: int, end: int) -> Tensor:
+def _rivals(masks: Tensor, windows: Tensor, claims: Tensor, first: int, end: int) -> Tensor:
     """What others claim in the windows ``first`` to ``end``: 1 / (1 + their odds), and the chance that none does.
 
     Odds reach a million: between two cells, 1 / (1 + odds) is what changes evenly.
@@ -330,7 +336,8 @@ def _rivals(masks: Tensor, windows: Tensor, first: int, end: int) -> Tensor:
     seen = resample(masks.repeat(count, 1, 1), between(each, windows.repeat(count, 1, 1))).view(count, n, size, size)
     own = torch.eye(n, dtype=torch.bool, device=masks.device)[first:end, :, None, None]
     seen = seen.masked_fill(own, 0.0).clamp(max=_SURE)
-    return torch.stack([1 / (1 + (seen / (1 - seen)).sum(1)), (1 - seen).prod(1)], 1)
+    odds = claims[:, None, None] * seen / (1 - seen)
+    return torch.stack([1 / (1 + odds.sum(1)), (1 - seen).prod(1)], 1)
 
 
 def _inside(windows: Tensor, frame: Tensor, size: int) -> Tensor:
