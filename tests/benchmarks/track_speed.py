@@ -1,6 +1,6 @@
 """How fast `vossegment track` is on this machine, and how much memory it takes for a short and for a long video.
 
-python tests/benchmarks/track_speed.py VIDEO X,Y,W,H [--runs 3] [--long 3000]
+python tests/benchmarks/track_speed.py VIDEO X,Y,W,H [--runs 3] [--long 3000] [options of vossegment track]
 
 VIDEO is scaled to 480 rows first (the box counts in the scaled frame). Prints, for masks and records alone and for
 the default writers, the best of several runs with the time of each stage, then the peak memory of a video of 60
@@ -67,21 +67,20 @@ def main() -> None:
     parser.add_argument("box")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--long", type=int, default=3000, help="frames of the long video; 0: leave it out")
-    parser.add_argument("extra", nargs="*", help="passed on to vossegment track, after --")
-    options = parser.parse_args()
+    options, extra = parser.parse_known_args()  # what it does not know is for vossegment track
     print(f"load {os.getloadavg()[0]:.2f} before, {os.cpu_count()} processors")
     images = scaled(options.video)
     with tempfile.TemporaryDirectory() as folder:
         clip = write(images, len(images), Path(folder) / "clip.mp4")
         print(f"{len(images)} frames of {images[0].shape[1]}x{images[0].shape[0]}")
         for save in ("masks,json", "masks,overlay,json"):
-            said = [track(clip, options.box, save, options.extra)[0] for _ in range(options.runs)]
+            said = [track(clip, options.box, save, extra)[0] for _ in range(options.runs)]
             best = max(said, key=lambda line: float(re.findall(r"([\d.]+) frames/s", line)[0]))
             print(f"--save {save}: {best}")
         for count in (60, options.long):
             if count:
                 path = write(images, count, Path(folder) / f"frames{count}.mp4")
-                line, memory = track(path, options.box, "masks,overlay,json", options.extra)
+                line, memory = track(path, options.box, "masks,overlay,json", extra)
                 print(f"{count} frames: peak memory {memory:.0f} MB; {line}")
 
 
