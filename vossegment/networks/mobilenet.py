@@ -1,7 +1,8 @@
 """MobileNetV2, the trunk for CPUs: at stride 8 for the Siamese networks, whole and with a mask for the guided one.
 
 Sandler et al., "MobileNetV2", table 2. Batch norms are folded into the convolutions and so stay as ImageNet left
-them. Stride-2 layers pad right and bottom only, as the TensorFlow weights were trained.
+them. Stride-2 layers pad right and bottom only, as the TensorFlow weights were trained, or (``even``) all round, which
+shifts what a cell looks at by a pixel and needs no copy.
 """
 
 from __future__ import annotations
@@ -26,18 +27,17 @@ class DepthwiseConv(nn.Conv2d):
     sub-grids: even and odd rows and columns, which see each other nowhere.
     """
 
-    def __init__(self, channels: int, *, stride: int = 1, dilation: int = 1) -> None:
-        padding = 0 if stride == 2 else dilation
-        super().__init__(channels, channels, 3, stride, padding, dilation, channels)
-        self.margins = (0, 1, 0, 1) if stride == 2 else None
+    def __init__(self, channels: int, *, stride: int = 1, dilation: int = 1, even: bool = False) -> None:
+        self_padded = stride == 1 or even
+        super().__init__(channels, channels, 3, stride, dilation if self_padded else 0, dilation, channels)
+        self.margins = None if self_padded else (0, 1, 0, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         detour = self.training and x.device.type == "cpu"
         if self.margins is not None:
             x = F.pad(x, self.margins)
-            if not detour:
-                return super().forward(x)
-            return F.conv2d(x, self.weight, self.bias, groups=self.groups)[:, :, ::2, ::2]
+        if self.stride == (2, 2) and detour:
+            return F.conv2d(x, self.weight, self.bias, 1, self.padding, groups=self.groups)[:, :, ::2, ::2]
         if self.dilation == (1, 1) or not detour:
             return super().forward(x)
         n, c, h, w = x.shape
@@ -52,13 +52,15 @@ class DepthwiseConv(nn.Conv2d):
 class InvertedResidual(nn.Module):
     """1x1 expansion, 3x3 depth-wise, 1x1 projection; the input is added where shapes allow."""
 
-    def __init__(self, inputs: int, outputs: int, *, expansion: int, stride: int, dilation: int) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, *, expansion: int, stride: int, dilation: int, even: bool = False
+    ) -> None:
         super().__init__()
         hidden = inputs * expansion
         # Each activation stands behind its convolution: ``runtime`` may make one of both.
         self.expand = nn.Conv2d(inputs, hidden, 1) if expansion > 1 else None
         self.expanded = nn.ReLU6(inplace=True)
-        self.depthwise = DepthwiseConv(hidden, stride=stride, dilation=dilation)
+        self.depthwise = DepthwiseConv(hidden, stride=stride, dilation=dilation, even=even)
         self.filtered = nn.ReLU6(inplace=True)
         self.project = nn.Conv2d(hidden, outputs, 1)
         self.residual = stride == 1 and inputs == outputs
@@ -72,10 +74,11 @@ class InvertedResidual(nn.Module):
 class _MobileNet(Trunk):
     """Stem, bottlenecks by ``groups``, and the levels after those of ``taken`` (counted from 1)."""
 
-    def __init__(self, groups: _Groups, taken: tuple[int, ...]) -> None:
+    def __init__(self, groups: _Groups, taken: tuple[int, ...], *, even: bool) -> None:
         super().__init__()
         self._taken = taken
-        self.stem = nn.Conv2d(3, 32, 3, 2)
+        self._margins = None if even else (0, 1, 0, 1)
+        self.stem = nn.Conv2d(3, 32, 3, 2, int(even))
         blocks: list[InvertedResidual] = []
         inputs = 32
         for expansion, outputs, repeats, stride, first, further in groups:
@@ -87,6 +90,7 @@ class _MobileNet(Trunk):
                         expansion=expansion,
                         stride=stride if i == 0 else 1,
                         dilation=first if i == 0 else further,
+                        even=even,
                     )
                 )
                 inputs = outputs
@@ -98,7 +102,7 @@ class _MobileNet(Trunk):
     def _stem(self, images: Tensor) -> Tensor:
         """The stem's convolution of RGB 0..255, before its ReLU6."""
         x = (images / 127.5 - 1).to(self.stem.weight.dtype)  # -1..1, as the ImageNet weights expect
-        stem: Tensor = self.stem(F.pad(x, (0, 1, 0, 1)))
+        stem: Tensor = self.stem(x if self._margins is None else F.pad(x, self._margins))
         return stem
 
     def _levels(self, stem: Tensor) -> list[Tensor]:
@@ -121,7 +125,7 @@ class MobileNetV2(_MobileNet):
     channels = (16, 24, 32, 96)
 
     def __init__(self) -> None:
-        super().__init__(_SIAMESE, (1, 3, 6, 13))
+        super().__init__(_SIAMESE, (1, 3, 6, 13), even=False)
 
     def forward(self, images: Tensor) -> Maps:
         c1, c2, c3, c4 = self._levels(self._stem(images))
@@ -138,11 +142,11 @@ class MaskedMobileNetV2(_MobileNet):
     channels = (16, 24, 32, 96, 320)
 
     def __init__(self) -> None:
-        super().__init__(_WHOLE, (1, 3, 6, 13, 17))
-        self.mask_stem = nn.Conv2d(1, 32, 3, 2)
+        super().__init__(_WHOLE, (1, 3, 6, 13, 17), even=True)
+        self.mask_stem = nn.Conv2d(1, 32, 3, 2, 1)
         nn.init.normal_(self.mask_stem.weight, std=0.05)
 
     def forward(self, images: Tensor, masks: Tensor) -> list[Tensor]:
         """``images`` ``(N, 3, S, S)`` 0..255 and ``masks`` ``(N, 1, S, S)`` 0..1 -> the five levels."""
         stem = self._stem(images)
-        return self._levels(stem + self.mask_stem(F.pad(masks.to(stem.dtype), (0, 1, 0, 1))))
+        return self._levels(stem + self.mask_stem(masks.to(stem.dtype)))

@@ -41,7 +41,7 @@ class ChainSettings:
     """Of the rest, begin from a mask: the moment before is the reference as well, and both know it exactly."""
     lost: float = 0.06
     """The first target has no guidance: it is found by the reference alone."""
-    absent: float = 0.05
+    absent: float = 0.04
     """The first target is not there: another clip is shown, and the answer is nothing; half of these lost as well."""
     rivals: float = 0.5
     """Other objects that can be seen are known, as to a tracker that follows them too."""
@@ -53,7 +53,7 @@ class ChainSettings:
     colour: float = 0.25
     grey: float = 0.05
     blur: float = 0.15
-    soft: float = 0.25
+    soft: float = 0.30
     """Shown as small objects are: enlarged from a fifth to seven tenths of the size."""
     box_spread: float = 0.03
     """Error of a drawn box's edges, as a share of its side."""
@@ -157,7 +157,7 @@ class ChainDataset(Dataset[dict[str, Tensor]]):
         images = [first.image, *(image for image, _ in seen)]
         rough = rng.random() < 0.5 and not exact
         masks = [perturbed(first.mask, rng, 0.5) if rough else first.mask, *(mask for _, mask in seen)]
-        guidance = known[0].mask if exact else perturbed(known[0].mask, rng)
+        guidance = known[0].mask if exact else perturbed(known[0].mask, rng, rng.uniform(0.3, 1.1))
         guidance = np.zeros_like(guidance) if lost else guidance
         if absent:
             images[1] = self._elsewhere(rng, view, reference.track)

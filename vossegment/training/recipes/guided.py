@@ -23,7 +23,7 @@ class GuidedRecipe(Recipe):
 GUIDED = GuidedRecipe(
     name="guided",
     model="guided",
-    steps=4500,
+    steps=9000,
     batch=12,
     optimiser="adamw",
     rate=1e-3,
@@ -34,7 +34,9 @@ GUIDED = GuidedRecipe(
     clip=5.0,
     average=0.998,
     frozen_stages=4,  # stem and three bottlenecks
-    mask_stem_until=0.15,
-    mix=Mix(video=0.40, still=0.15, composed=0.45, step=4, from_video=0.5, animated=0.9, hidden=0.1),
-    chains=ChainSettings(lengths=((0, 1), (400, 2), (3500, 3))),
+    mask_stem_until=0.8,
+    mix=Mix(
+        video=0.50, still=0.15, composed=0.35, reach=80, step=4, from_video=0.5, animated=0.9, hidden=0.06, growth=0.1
+    ),
+    chains=ChainSettings(lengths=((0, 1), (400, 2), (6000, 3))),
 )
