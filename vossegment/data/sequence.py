@@ -103,7 +103,7 @@ def read_labels(path: Path) -> LabelMap:
             return np.array(picture, dtype=np.uint8)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except (UnidentifiedImageError, PillowImage.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{path}: not a readable label map ({error})") from None
 
 

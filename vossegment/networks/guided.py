@@ -92,9 +92,8 @@ class Guided(nn.Module):
         """``images`` ``(N, 3, S, S)`` RGB 0..255, ``masks`` ``(N, S, S)``, S a multiple of 32: 0..1 the object, below 0
         other objects, down to -1."""
         f16 = self.trunk(images, masks[:, None])[3]
-        cells = F.interpolate(masks[:, None].float().clamp(min=0), size=f16.shape[-2:], mode="area").flatten(
-            2
-        )  # (N, 1, C)
+        own = masks[:, None].float().clamp(min=0)
+        cells = F.interpolate(own, size=f16.shape[-2:], mode="area").flatten(2)  # (N, 1, C)
         features = f16.flatten(2).float()
         inside = (features * cells).sum(2) / (cells.sum(2) + 1e-3)
         outside = (features * (1 - cells)).sum(2) / ((1 - cells).sum(2) + 1e-3)

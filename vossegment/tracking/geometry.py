@@ -166,7 +166,7 @@ def cut(masks: Tensor, windows: Tensor, size: int) -> Tensor:
 def resample(masks: Tensor, maps: Tensor) -> Tensor:
     """Masks seen from other windows: ``masks`` ``(N, S, S)``, ``maps`` ``(N, 2, 3)`` from the pixels of the new windows
     to those of the old -> ``(N, S, S)``, 0 outside."""
-    return _sample(masks[:, None], *_places(maps, *masks.shape[1:]))[:, 0]
+    return cut(masks, maps, masks.shape[1])
 
 
 def crop_array(

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vossegment.tracking.geometry import between, crop, cut, mask_boxes, object_side, resample, square_windows
-from vossegment.tracking.types import Prompts, Result, in_range
+from vossegment.tracking.types import Prompts, Result, each, in_range
 
 
 class GuidedNetwork(Protocol):
@@ -77,11 +77,6 @@ class PropagationSettings:
         in_range("least_side", self.least_side, 1.0, math.inf)
 
 
-def _each(function: Callable[..., Tensor], *values: Any) -> Any:
-    """Applies ``function`` to the tensors of named tuples, field by field."""
-    return type(values[0])(*(function(*fields) for fields in zip(*values, strict=True)))
-
-
 @dataclass(frozen=True)
 class PropagationState:
     """N objects between two frames.
@@ -119,7 +114,7 @@ class PropagationState:
     def _combined(self, function: Callable[..., Tensor], *others: PropagationState) -> PropagationState:
         def combined(name: str) -> Any:
             values = [getattr(state, name) for state in (self, *others)]
-            return _each(function, *values) if isinstance(values[0], tuple) else function(*values)
+            return each(function, *values) if isinstance(values[0], tuple) else function(*values)
 
         return replace(self, **{f.name: combined(f.name) for f in fields(self) if f.name != "age"})
 
@@ -242,7 +237,7 @@ class PropagationTracker:
         def chosen(a: Tensor, b: Tensor) -> Tensor:
             return torch.where(sure.view(-1, *[1] * (a.dim() - 1)), a, b)
 
-        return _each(chosen, new, state.recent)
+        return each(chosen, new, state.recent)
 
     def _ahead(self, state: PropagationState, frame: Tensor) -> Tensor:
         """This frame's windows: round the last box, ahead by its motion. A lost object's window grows, and goes round

@@ -7,7 +7,6 @@ network or here, so that a step can be repeated, batched, moved between devices 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, get_args
 
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from vossegment.tracking.anchors import MASK_FIRST, RESPONSE, SEARCH, STRIDE, TEMPLATE, anchor_grid, decode
 from vossegment.tracking.geometry import context_side, crop, inner_windows, mask_boxes, square_windows
-from vossegment.tracking.types import Prompts, Result, in_range
+from vossegment.tracking.types import Prompts, Result, each, in_range
 
 BoxFrom = Literal["branch", "mask", "both"]
 
@@ -67,11 +66,6 @@ class SiameseSettings:
             in_range(name, getattr(self, name), 1.0, math.inf)
 
 
-def _each(function: Callable[..., Tensor], *states: Any) -> Any:
-    """Applies ``function`` to the tensors of named tuples, field by field."""
-    return type(states[0])(*(function(*fields) for fields in zip(*states, strict=True)))
-
-
 @dataclass(frozen=True)
 class SiameseState:
     """N objects between two frames: ``centres`` and ``sizes`` ``(N, 2)`` in frame pixels, ``fill`` ``(N, 3)`` the mean
@@ -93,7 +87,7 @@ class SiameseState:
             torch.cat([self.sizes, other.sizes]),
             torch.cat([self.fill, other.fill]),
             torch.cat([self.lost_for, other.lost_for]),
-            _each(lambda a, b: torch.cat([a, b]), self.template, other.template),
+            each(lambda a, b: torch.cat([a, b]), self.template, other.template),
         )
 
     def __getitem__(self, keep: Any) -> SiameseState:
@@ -103,7 +97,7 @@ class SiameseState:
             self.sizes[keep],
             self.fill[keep],
             self.lost_for[keep],
-            _each(lambda a: a[keep], self.template),
+            each(lambda a: a[keep], self.template),
         )
 
 

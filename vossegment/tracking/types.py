@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -65,6 +66,11 @@ class Result:
     masks: Tensor
     windows: Tensor
     lost: Tensor
+
+
+def each(function: Callable[..., Tensor], *values: Any) -> Any:
+    """Applies ``function`` to the tensors of named tuples, field by field: templates, references."""
+    return type(values[0])(*(function(*fields) for fields in zip(*values, strict=True)))
 
 
 def in_range(name: str, value: float, low: float, high: float) -> None:
