@@ -23,7 +23,7 @@ class GuidedRecipe(Recipe):
 GUIDED = GuidedRecipe(
     name="guided",
     model="guided",
-    steps=9000,
+    steps=7000,
     batch=12,
     optimiser="adamw",
     rate=1e-3,
@@ -38,5 +38,5 @@ GUIDED = GuidedRecipe(
     mix=Mix(
         video=0.50, still=0.15, composed=0.35, reach=80, step=4, from_video=0.5, animated=0.9, hidden=0.06, growth=0.1
     ),
-    chains=ChainSettings(lengths=((0, 1), (400, 2), (6000, 3))),
+    chains=ChainSettings(lengths=((0, 1), (400, 2), (5000, 3))),
 )
