@@ -37,6 +37,13 @@ class Look(NamedTuple):
         return Look(torch.cat([self.colours, other.colours], 2))
 
 
+class Shown(NamedTuple):
+    """A crop and what guides there, as ``Seeing`` keeps them."""
+
+    images: Tensor
+    guidance: Tensor
+
+
 class Seeing:
     """A network that looks: what has one of the reference's colours is the object, but not far from the guidance
     where there is any. Keeps what it was shown."""
@@ -47,17 +54,20 @@ class Seeing:
         self.images: list[Tensor] = []
         self.guidance: list[Tensor] = []
 
-    def reference(self, images: Tensor, masks: Tensor) -> Look:
+    def look(self, images: Tensor, guidance: Tensor) -> Shown:
+        return Shown(images, guidance)
+
+    def remember(self, looked: Shown, masks: Tensor) -> Look:
         self.references.append(masks)
         weights = masks.clamp(min=0)[:, None]
-        return Look(((images * weights).sum((2, 3)) / weights.sum((2, 3)).clamp(min=1e-3))[..., None])
+        return Look(((looked.images * weights).sum((2, 3)) / weights.sum((2, 3)).clamp(min=1e-3))[..., None])
 
-    def segment(self, reference: Look, images: Tensor, guidance: Tensor) -> Tensor:
-        self.images.append(images)
-        self.guidance.append(guidance)
-        return self.answer(reference, images, guidance)
+    def answer(self, reference: Look, looked: Shown) -> Tensor:
+        self.images.append(looked.images)
+        self.guidance.append(looked.guidance)
+        return self.logits_of(reference, *looked)
 
-    def answer(self, reference: Look, images: Tensor, guidance: Tensor) -> Tensor:
+    def logits_of(self, reference: Look, images: Tensor, guidance: Tensor) -> Tensor:
         distances = (images[:, :, None] - reference.colours[..., None, None]).abs().mean(1).amin(1)
         near = F.max_pool2d(guidance.clamp(min=0)[:, None], 31, 1, 15)[:, 0]
         known = guidance.amax((1, 2)) > 0.5
@@ -71,7 +81,7 @@ class Scripted(Seeing):
         super().__init__()
         self.logits = torch.stack(logits)
 
-    def answer(self, reference: Look, images: Tensor, guidance: Tensor) -> Tensor:
+    def logits_of(self, reference: Look, images: Tensor, guidance: Tensor) -> Tensor:
         return self.logits.expand(len(images), -1, -1)
 
 

@@ -239,6 +239,17 @@ def test_resample_is_paste_and_cut(scale: float, degrees: float) -> None:
     assert (direct - over_the_frame)[inside].abs().max() < 3
 
 
+def test_cut_is_the_same_on_any_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By OpenCV or by torch, to the 32nd of a pixel that OpenCV reckons with; gradients go by torch."""
+    masks = smooth(48, 48)[None, :, :, 0].float() / 255
+    masks = torch.cat([masks, 1 - masks])
+    maps = torch.cat([turned((20, 30), 0.7, 25, 40), turned((5, 5), 1.6, 0, 40)])
+    here = cut(masks, maps, 40)
+    assert cut(masks.requires_grad_(), maps, 40).requires_grad
+    monkeypatch.setattr("vossegment.tracking.geometry._host_may_read", lambda device: False)
+    torch.testing.assert_close(cut(masks.detach(), maps, 40), here, rtol=0, atol=0.02)
+
+
 def test_between() -> None:
     """The map from a window to itself is none; from one to another and on is the way there at once."""
     a, b, c = (turned((5 + 9 * k, 20 - k), 0.7 + k, 40.0 * k, 16) for k in range(3))
@@ -261,8 +272,10 @@ def test_cut_is_a_slice() -> None:
     assert found[1, :, :4].max() < 1e-5
 
 
-def test_mask_boxes() -> None:
+@pytest.mark.parametrize("host", [True, False])
+def test_mask_boxes(monkeypatch: pytest.MonkeyPatch, host: bool) -> None:
     """Tight boxes in frame pixels, from the first pixel's near edge to the last one's far edge; none: the window."""
+    monkeypatch.setattr("vossegment.tracking.geometry._host_may_read", lambda device: host)
     inside = torch.zeros(3, 10, 10, dtype=torch.bool)
     inside[0, 2:5, 3:9] = True
     inside[1, 9, 0] = True

@@ -23,11 +23,8 @@ from coloured import (
     tracker,
 )
 
+from vossegment.tracking.aggregation import aggregated, signed
 from vossegment.tracking.geometry import paste, square_windows
-from vossegment.tracking.propagation import (
-    aggregated,
-    signed,
-)
 
 
 def share(own: float, *others: float) -> float:

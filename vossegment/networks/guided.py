@@ -70,7 +70,7 @@ def _resized(x: Tensor, like: Tensor) -> Tensor:
 
 
 class Guided(nn.Module):
-    """2.3 M parameters. ``reference`` looks at an object once, ``segment`` finds it in a crop."""
+    """2.3 M parameters. One look at a crop serves both: to find the object in it, and to remember it by."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,10 +88,15 @@ class Guided(nn.Module):
         self.up_2 = UpStep(48, c2, 32)
         self.head = nn.Conv2d(32, 1, 3, padding=1)
 
-    def reference(self, images: Tensor, masks: Tensor) -> Reference:
-        """``images`` ``(N, 3, S, S)`` RGB 0..255, ``masks`` ``(N, S, S)``, S a multiple of 32: 0..1 the object, below 0
-        other objects, down to -1."""
-        f16 = self.trunk(images, masks[:, None])[3]
+    def look(self, images: Tensor, guidance: Tensor) -> list[Tensor]:
+        """The trunk's five levels of ``images`` ``(N, 3, S, S)`` RGB 0..255, S a multiple of 32, with ``guidance``
+        ``(N, S, S)``: 0..1 the object's mask, below 0 other objects, down to -1; all 0 where nothing is known."""
+        levels: list[Tensor] = self.trunk(images, guidance[:, None])
+        return levels
+
+    def remember(self, levels: list[Tensor], masks: Tensor) -> Reference:
+        """A reference from what ``look`` gave, ``masks`` ``(N, S, S)`` the object in it; below 0 counts as 0."""
+        f16 = levels[3]
         own = masks[:, None].float().clamp(min=0)
         cells = F.interpolate(own, size=f16.shape[-2:], mode="area").flatten(2)  # (N, 1, C)
         features = f16.flatten(2).float()
@@ -99,17 +104,24 @@ class Guided(nn.Module):
         outside = (features * (1 - cells)).sum(2) / ((1 - cells).sum(2) + 1e-3)
         return Reference(self._keys(f16).flatten(2), cells[:, 0], torch.cat([inside, outside], 1))
 
-    def segment(self, reference: Reference, images: Tensor, guidance: Tensor) -> Tensor:
-        """Logits ``(N, S, S)`` of the object in ``images`` ``(N, 3, S, S)``; ``guidance`` ``(N, S, S)`` -1..1 is its
-        mask a moment before, less the other objects' masks; all 0 where nothing is known."""
-        f2, f4, f8, f16, f32 = self.trunk(images, guidance[:, None])
+    def answer(self, reference: Reference, levels: list[Tensor]) -> Tensor:
+        """Logits ``(N, S, S)`` of the object in what ``look`` gave."""
+        f2, f4, f8, f16, f32 = levels
         read = read_out(self._keys(f16), reference, self.temperature.float()).to(f16.dtype)
         means = self.fuse_means(reference.means[:, :, None, None].to(f16.dtype))
         x = self.fuse_16(f16) + _resized(self.fuse_32(f32), f16) + means + self.fuse_read(read)
         for layer in self.mix:
             x = layer(x) + x
-        x = self.up_2(self.up_4(self.up_8(x, f8), f4), f2)
-        return _resized(self.head(x), images)[:, 0]
+        x = self.head(self.up_2(self.up_4(self.up_8(x, f8), f4), f2))
+        return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)[:, 0]
+
+    def reference(self, images: Tensor, masks: Tensor) -> Reference:
+        """What is to be known of the object, from ``images`` seen with its ``masks``."""
+        return self.remember(self.look(images, masks), masks)
+
+    def segment(self, reference: Reference, images: Tensor, guidance: Tensor) -> Tensor:
+        """Logits ``(N, S, S)`` of the object in ``images``; ``guidance`` is its mask a moment before."""
+        return self.answer(reference, self.look(images, guidance))
 
     def _keys(self, f16: Tensor) -> Tensor:
         return F.normalize(self.key(f16), dim=1)

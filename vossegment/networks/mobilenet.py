@@ -7,6 +7,7 @@ shifts what a cell looks at by a pixel and needs no copy.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -99,14 +100,13 @@ class _MobileNet(Trunk):
     def stage_modules(self) -> list[nn.Module]:
         return [self.stem, *self.blocks]
 
-    def _stem(self, images: Tensor) -> Tensor:
-        """The stem's convolution of RGB 0..255, before its ReLU6."""
+    def _normalised(self, images: Tensor) -> Tensor:
+        """RGB 0..255 as the stem wants it."""
         x = (images / 127.5 - 1).to(self.stem.weight.dtype)  # -1..1, as the ImageNet weights expect
-        stem: Tensor = self.stem(x if self._margins is None else F.pad(x, self._margins))
-        return stem
+        return x if self._margins is None else F.pad(x, self._margins)
 
-    def _levels(self, stem: Tensor) -> list[Tensor]:
-        x = F.relu6(stem, inplace=True)
+    def _levels(self, x: Tensor) -> list[Tensor]:
+        """From the stem's answer, after its ReLU6."""
         levels: list[Tensor] = []
         for i, block in enumerate(self.blocks, 1):
             x = block(x)
@@ -128,7 +128,7 @@ class MobileNetV2(_MobileNet):
         super().__init__(_SIAMESE, (1, 3, 6, 13), even=False)
 
     def forward(self, images: Tensor) -> Maps:
-        c1, c2, c3, c4 = self._levels(self._stem(images))
+        c1, c2, c3, c4 = self._levels(F.relu6(self.stem(self._normalised(images)), inplace=True))
         return Maps(c1[:, :, 1:-1, 1:-1], c2, c3, c4)
 
 
@@ -145,8 +145,19 @@ class MaskedMobileNetV2(_MobileNet):
         super().__init__(_WHOLE, (1, 3, 6, 13, 17), even=True)
         self.mask_stem = nn.Conv2d(1, 32, 3, 2, 1)
         nn.init.normal_(self.mask_stem.weight, std=0.05)
+        self.both_stems: nn.Module | None = None
 
     def forward(self, images: Tensor, masks: Tensor) -> list[Tensor]:
-        """``images`` ``(N, 3, S, S)`` 0..255 and ``masks`` ``(N, 1, S, S)`` 0..1 -> the five levels."""
-        stem = self._stem(images)
-        return self._levels(stem + self.mask_stem(masks.to(stem.dtype)))
+        """``images`` ``(N, 3, S, S)`` 0..255 and ``masks`` ``(N, 1, S, S)`` -1..1 -> the five levels."""
+        x = self._normalised(images)
+        masks = masks.to(x.dtype)
+        if self.both_stems is not None:
+            return self._levels(self.both_stems(torch.cat([x, masks], 1)))
+        return self._levels(F.relu6(self.stem(x) + self.mask_stem(masks), inplace=True))
+
+    def fuse(self) -> None:
+        """Makes one convolution of the two stems, for inference."""
+        both = nn.Conv2d(4, 32, 3, 2, 1)
+        weights, biases = zip(*((conv.weight, conv.bias) for conv in (self.stem, self.mask_stem)), strict=True)
+        both.weight, both.bias = nn.Parameter(torch.cat(weights, 1)), nn.Parameter(sum(biases))
+        self.both_stems = nn.Sequential(both.requires_grad_(False), nn.ReLU6(inplace=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -69,10 +69,20 @@ def fold(module: nn.Module) -> None:
         before = name, child
 
 
+@runtime_checkable
+class _Fusible(Protocol):
+    """A module that can do the same with less, once it no longer trains."""
+
+    def fuse(self) -> None: ...
+
+
 def prepare(network: nn.Module, device: torch.device, precision: torch.dtype) -> nn.Module:
     """The network for inference; it is changed in place and can no longer train."""
     network.requires_grad_(False)
     fold(network.eval())
+    for module in list(network.modules()):
+        if isinstance(module, _Fusible):
+            module.fuse()
     network.to(device=device, dtype=precision)
     network = network.to(memory_format=torch.channels_last)
     if device.type == "cpu":

@@ -69,15 +69,26 @@ def between(windows: Tensor, others: Tensor) -> Tensor:
 def mask_boxes(inside: Tensor, windows: Tensor) -> tuple[Tensor, Tensor]:
     """Tightest boxes round masks ``(N, S, S)`` bool in upright windows: ``(N, 4)`` x0 y0 x1 y1 in frame pixels, and
     ``(N,)`` bool whether there is a pixel at all (where not, the box is the window)."""
+    if _host_may_read(inside.device):
+        rows = [cv2.boundingRect(mask.view(np.uint8)) for mask in inside.numpy()]
+        found = torch.tensor(rows, dtype=windows.dtype).view(-1, 4)
+        seen = found[:, 2] > 0
+        found[~seen] = found.new_tensor([0.0, 0.0, inside.shape[2], inside.shape[1]])
+        low, high = found[:, :2], found[:, :2] + found[:, 2:]
+    else:
+        low, high, seen = _extents(inside)
+    scale = torch.stack([windows[:, 0, 0], windows[:, 1, 1]], 1)
+    return torch.cat([low * scale + windows[:, :, 2], high * scale + windows[:, :, 2]], 1), seen
+
+
+def _extents(inside: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """First and last edges of masks ``(N, S, S)``, x y ``(N, 2)`` each, and whether there is a pixel, on a device."""
     ends = []
     for axis in (1, 2):  # over rows: columns' extent; over columns: rows' extent
-        line = inside.any(axis).to(windows.dtype)
+        line = inside.any(axis).to(torch.float32)
         ends.append((line.argmax(1), line.shape[1] - line.flip(1).argmax(1)))
     (x0, x1), (y0, y1) = ends
-    scale = torch.stack([windows[:, 0, 0], windows[:, 1, 1]], 1)
-    low = torch.stack([x0, y0], 1) * scale + windows[:, :, 2]
-    high = torch.stack([x1, y1], 1) * scale + windows[:, :, 2]
-    return torch.cat([low, high], 1), inside.flatten(1).any(1)
+    return torch.stack([x0, y0], 1), torch.stack([x1, y1], 1), inside.flatten(1).any(1)
 
 
 def _places(maps: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
@@ -160,6 +171,11 @@ def paste(masks: Tensor, windows: Tensor, height: int, width: int) -> Tensor:
 
 def cut(masks: Tensor, windows: Tensor, size: int) -> Tensor:
     """Masks ``(N, H, W)`` of the whole frame, each in its window, ``(N, size, size)``, 0 outside."""
+    if _host_may_read(masks.device) and not masks.requires_grad and len(masks):  # OpenCV takes a third of the time
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        pairs = zip(masks.float().numpy(), windows.double().numpy(), strict=True)
+        seen = [cv2.warpAffine(mask, _centred(window), (size, size), flags=flags) for mask, window in pairs]
+        return torch.from_numpy(np.stack(seen)).to(masks.dtype)
     return _sample(masks[:, None], *_places(windows, size, size))[:, 0]
 
 

@@ -25,7 +25,7 @@ def label_map(result: Result, ids: Sequence[int], height: int, width: int, *, th
             continue
         mask = paste_array(masks[i], windows[i], region)
         if best is None:
-            labels[y0:y1, x0:x1][mask > threshold] = ids[i]
+            labels[y0:y1, x0:x1] = np.greater(mask, threshold).view(np.uint8) * np.uint8(ids[i])
             continue
         ahead = mask > best[y0:y1, x0:x1]
         best[y0:y1, x0:x1][ahead] = mask[ahead]

@@ -15,16 +15,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vossegment.tracking.aggregation import aggregated, signed
 from vossegment.tracking.geometry import between, crop, cut, mask_boxes, object_side, resample, square_windows
 from vossegment.tracking.types import Prompts, Result, each, in_range
 
 
 class GuidedNetwork(Protocol):
-    """What the step needs of a network, whatever its name. References are named tuples of tensors, N first."""
+    """What the step needs of a network, whatever its name. References are named tuples of tensors, N first, with
+    ``beside`` to make one of two; what ``look`` gives is the network's own affair."""
 
-    def reference(self, images: Tensor, masks: Tensor) -> Any: ...
+    def look(self, images: Tensor, guidance: Tensor) -> Any: ...
 
-    def segment(self, reference: Any, images: Tensor, guidance: Tensor) -> Tensor: ...
+    def answer(self, reference: Any, looked: Any) -> Tensor: ...
+
+    def remember(self, looked: Any, masks: Tensor) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -151,8 +155,8 @@ class PropagationTracker:
         else:
             guidance = _filled(boxes, windows, self.settings.size)
             for _ in range(1 + self.settings.passes):
-                reference = self.network.reference(crops, guidance)
-                answer = self.network.segment(reference, crops, guidance).float().sigmoid()
+                looked = self.network.look(crops, guidance)
+                answer = self.network.answer(self.network.remember(looked, guidance), looked).float().sigmoid()
                 answer = answer * _inside(windows, frame, answer.shape[1])
                 found, seen = mask_boxes(answer > self.settings.mask_threshold, windows)
                 boxes = torch.where(seen[:, None], self._clipped(found, frame), boxes)
@@ -161,8 +165,8 @@ class PropagationTracker:
                 answer = torch.where(seen[:, None, None], answer, guidance)
                 guidance = resample(answer, between(closer, windows))
                 windows, crops = closer, self._crops(frame, closer, fill)
-            areas = self._areas(guidance, windows)
-        reference = self.network.reference(crops, guidance)
+            areas = (guidance > self.settings.mask_threshold).sum((1, 2)) * _pixel(windows)
+        reference = self.network.remember(self.network.look(crops, guidance), guidance)
         nothing = torch.zeros(len(boxes), device=self.device)
         return PropagationState(
             guidance=guidance,
@@ -185,10 +189,16 @@ class PropagationTracker:
         crops = self._crops(frame, windows, state.fill)
         guidance = resample(state.guidance, between(windows, state.windows))
         reference = state.first if not s.refresh else state.first.beside(state.recent)
-        masks = self._segment(reference, crops, guidance) * _inside(windows, frame, s.size)
+        looked = self.network.look(crops, guidance)
+        masks = self.network.answer(reference, looked).float().sigmoid()
+        if s.mirrored:
+            mirrored = self.network.look(crops.flip(3), guidance.flip(2))
+            masks = (masks + self.network.answer(reference, mirrored).float().sigmoid().flip(2)) / 2
+        masks = masks * _inside(windows, frame, s.size)
         inside = masks > s.mask_threshold
-        scores = (masks * inside).sum((1, 2)) / inside.sum((1, 2)).clamp(min=1)
-        areas = self._areas(masks, windows)
+        count = inside.sum((1, 2))
+        scores = (masks * inside).sum((1, 2)) / count.clamp(min=1)
+        areas = count * _pixel(windows)
         searched = state.lost_for > 0
         before = torch.where(searched, state.usual[:, 2], state.areas)
         change = (areas + _FEW) / (before + _FEW)
@@ -204,7 +214,7 @@ class PropagationTracker:
         found, seen = mask_boxes(masks > s.mask_threshold, windows)
         found, lost = self._clipped(found, frame), lost | ~seen
         masks = torch.where(lost[:, None, None], 0.0, masks)
-        recent = self._refreshed(state, crops, masks, (scores > s.refresh_above) & ~lost)
+        recent = self._refreshed(state, looked, masks, (scores > s.refresh_above) & ~lost)
         boxes = torch.where(lost[:, None], state.boxes, found)
         motion = torch.where((lost | searched)[:, None], 0.0, _motion(state.boxes, boxes))
         after = replace(
@@ -221,18 +231,12 @@ class PropagationTracker:
         )
         return after, Result(boxes, scores, masks, windows, lost)
 
-    def _segment(self, reference: Any, crops: Tensor, guidance: Tensor) -> Tensor:
-        masks = self.network.segment(reference, crops, guidance).float().sigmoid()
-        if self.settings.mirrored:
-            other = self.network.segment(reference, crops.flip(3), guidance.flip(2)).float().sigmoid()
-            masks = (masks + other.flip(2)) / 2
-        return masks
-
-    def _refreshed(self, state: PropagationState, crops: Tensor, masks: Tensor, sure: Tensor) -> Any:
-        """The second reference: from this frame where it is time and the answer ``sure``, else as it was."""
+    def _refreshed(self, state: PropagationState, looked: Any, masks: Tensor, sure: Tensor) -> Any:
+        """The second reference: from this frame where it is time and the answer ``sure``, else as it was. Another look
+        at the frame, with its own mask as guidance, would be worth no more than the one that was had [ours]."""
         if not self.settings.refresh or state.age % self.settings.refresh:
             return state.recent
-        new = self.network.reference(crops, masks)
+        new = self.network.remember(looked, masks)
 
         def chosen(a: Tensor, b: Tensor) -> Tensor:
             return torch.where(sure.view(-1, *[1] * (a.dim() - 1)), a, b)
@@ -271,15 +275,8 @@ class PropagationTracker:
         x, y = centres[:, 0].clamp(across, width - across), centres[:, 1].clamp(down, height - down)
         return torch.stack([x - across, y - down, x + across, y + down], 1)
 
-    def _areas(self, masks: Tensor, windows: Tensor) -> Tensor:
-        """Frame pixels that the masks cover."""
-        return (masks > self.settings.mask_threshold).sum((1, 2)) * _pixel(windows)
 
-
-_SURE = 1 - 1e-6
 _FINER = 4
-_MOST_AT_ONCE = 1 << 21
-"""Pixels that are compared at once."""
 _FEW = 8.0
 """Frame pixels by which areas may always differ: one pixel more is no jump for an object of two [ours]."""
 
@@ -293,46 +290,6 @@ def _rounds(still_for: int) -> list[tuple[float, float]]:
         for i in range(count)
     ]
     return [(0.0, 0.0)] * (1 + still_for) + rings
-
-
-def signed(masks: Tensor, others: Tensor) -> Tensor:
-    """What guides a network: the object's mask, and below 0 what belongs to others; all ``(N, S, S)``."""
-    return masks - torch.minimum(others, 1 - masks)
-
-
-def aggregated(masks: Tensor, windows: Tensor, claims: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Each object's probability among all: odds over the sum of odds, the background's among them (RGMP Eq. 1).
-
-    ``masks`` ``(N, S, S)`` in ``windows`` ``(N, 2, 3)`` -> the same, and how much of each pixel is any other object's;
-    ``claims`` ``(N,)`` are factors on the objects' odds.
-    """
-    n, size = len(masks), masks.shape[1] // 2
-    # What others claim is looked up at half the resolution, some rows at a time: n x n windows are many.
-    small = F.avg_pool2d(masks[:, None], 2)[:, 0]
-    coarse = torch.cat([windows[:, :, :2] * 2, windows[:, :, 2:]], 2)
-    rows = max(1, _MOST_AT_ONCE // (n * size * size))
-    claims = torch.ones_like(windows[:, 0, 0]) if claims is None else claims
-    rivals = torch.cat([_rivals(small, coarse, claims, i, min(i + rows, n)) for i in range(0, n, rows)])
-    rivals = F.interpolate(rivals, scale_factor=2, mode="bilinear", align_corners=False)
-    claimed, unclaimed = 1 / rivals[:, 0] - 1, rivals[:, 1]
-    own = masks.clamp(1 - _SURE, _SURE)
-    odds, empty = claims[:, None, None] * own / (1 - own), (1 - own) * unclaimed
-    total = odds + claimed + empty / (1 - empty).clamp(min=1 - _SURE)
-    return odds / total, claimed / total
-
-
-def _rivals(masks: Tensor, windows: Tensor, claims: Tensor, first: int, end: int) -> Tensor:
-    """What others claim in the windows ``first`` to ``end``: 1 / (1 + their odds), and the chance that none does.
-
-    Odds reach a million: between two cells, 1 / (1 + odds) is what changes evenly.
-    """
-    n, count, size = len(masks), end - first, masks.shape[1]
-    each = windows[first:end].repeat_interleave(n, 0)  # row i: all masks seen from window i
-    seen = resample(masks.repeat(count, 1, 1), between(each, windows.repeat(count, 1, 1))).view(count, n, size, size)
-    own = torch.eye(n, dtype=torch.bool, device=masks.device)[first:end, :, None, None]
-    seen = seen.masked_fill(own, 0.0).clamp(max=_SURE)
-    odds = claims[:, None, None] * seen / (1 - seen)
-    return torch.stack([1 / (1 + odds.sum(1)), (1 - seen).prod(1)], 1)
 
 
 def _inside(windows: Tensor, frame: Tensor, size: int) -> Tensor:

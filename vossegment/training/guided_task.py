@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from vossegment.networks.guided import Guided, Reference
+from vossegment.tracking.aggregation import signed
 from vossegment.tracking.geometry import resample
-from vossegment.tracking.propagation import signed
 from vossegment.training.chains import ChainDataset
 from vossegment.training.clips import ClipMaker
 from vossegment.training.library import Library
