@@ -41,7 +41,9 @@ class Model:
         known = {f.name: getattr(self.settings, f.name) for f in fields(self.settings)}
         for name, value in settings.items():
             if name == "box_from" and name not in known:
-                raise InputError("this model's windows follow its masks; a box source is for Siamese models (e3sn)")
+                raise InputError(
+                    "this model's windows follow its masks; a box source is for Siamese models: --model e3sn"
+                )
             if name not in known:
                 raise InputError(one_of("setting", name, known))
             kind = (int, float) if isinstance(known[name], float) else type(known[name])

@@ -16,7 +16,7 @@ from vossegment.errors import DataError
 from vossegment.tracking.geometry import FloatArray, object_side
 from vossegment.tracking.types import Image
 from vossegment.training import augment
-from vossegment.training.clips import ClipMaker, Shot
+from vossegment.training.clips import ClipMaker, Rendered, Shot
 from vossegment.training.guidance import drawn_box, filled, perturbed
 from vossegment.training.library import EdgeBox, Mask, Track, tight_box
 from vossegment.training.maps import compose, invert, similarity
@@ -162,18 +162,24 @@ class ChainDataset(Dataset[dict[str, Tensor]]):
         if absent:
             images[1] = self._elsewhere(rng, view, reference.track)
             masks[1] = np.zeros_like(masks[1])
-        rivals = [np.zeros_like(first.mask)] * (1 + targets)
-        if rng.random() < s.rivals:
-            rivals = [first.rivals, *(moment.rivals for moment in known)]
-            rivals = [perturbed(r, rng, 0.5) if r.any() and rng.random() < 0.5 else r for r in rivals]
-            if absent:  # they belong to the other picture
-                rivals[1] = np.zeros_like(guidance)
-        recent = None
-        if rng.random() < s.recent and not exact:
-            late = before.render(self._window(before.box, view, rng, 0.5), s.size)
-            if _shown(late[1]):
-                recent = late[0], perturbed(late[1], rng, 0.5)
+        rivals = self._rivals([first, *known], rng, absent)
+        recent = self._recent(before, view, rng) if rng.random() < s.recent and not exact else None
         return _Chain(images, masks, guidance, windows, rivals, recent)
+
+    def _rivals(self, moments: list[Rendered], rng: Generator, absent: bool) -> list[Mask]:
+        """The other objects' masks in these moments, where they are known; a share of them as a network's answers."""
+        if rng.random() >= self.settings.rivals:
+            return [np.zeros_like(moment.mask) for moment in moments]
+        rivals = [moment.rivals for moment in moments]
+        rivals = [perturbed(r, rng, 0.5) if r.any() and rng.random() < 0.5 else r for r in rivals]
+        if absent:  # they belong to the other picture
+            rivals[1] = np.zeros_like(rivals[1])
+        return rivals
+
+    def _recent(self, before: Shot, view: View, rng: Generator) -> tuple[Image, Mask] | None:
+        """The moment before as a second reference, its mask as a network would have given it."""
+        image, mask = before.render(self._window(before.box, view, rng, 0.5), self.settings.size)
+        return (image, perturbed(mask, rng, 0.5)) if _shown(mask) else None
 
     def _searching(self, box: EdgeBox, view: View, rng: Generator) -> FloatArray:
         """The window of a tracker that has lost the object: too large, and off."""
