@@ -11,7 +11,6 @@ from coloured import (
     ONE,
     RED,
     SHAPE,
-    SIZE,
     Scripted,
     Seeing,
     frame,
