@@ -17,7 +17,7 @@ WINDOW = 127
 """Side of a cell's window and of its mask, in pixels of the search crop."""
 
 # Of c3, c2, c1: cells a window, zero padding of the map, cells between the windows of neighbouring responses.
-_LEVELS = ((15, 4, 1), (31, 8, 2), (61, 16, 4))
+LEVELS = ((15, 4, 1), (31, 8, 2), (61, 16, 4))
 
 
 def window(level: Tensor, cells: Tensor, *, size: int, padding: int, step: int) -> Tensor:
@@ -32,6 +32,13 @@ def window(level: Tensor, cells: Tensor, *, size: int, padding: int, step: int) 
     rows = (row * step)[:, None] + along
     columns = (column * step)[:, None] + along
     return padded[item[:, None, None], rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def grown(vectors: Tensor, deconv: nn.ConvTranspose2d) -> Tensor:
+    """``deconv`` of single cells, ``(M, C)`` -> ``(M, outputs, k, k)``: a matrix product, and much quicker as one."""
+    weight, bias = deconv.weight, deconv.bias
+    assert bias is not None
+    return (vectors @ weight.flatten(1)).view(-1, *weight.shape[1:]) + bias[:, None, None]
 
 
 class RefineStep(nn.Module):
@@ -70,14 +77,10 @@ class Refinement(nn.Module):
         """``response`` ``(N, C, 25, 25)``, ``cells`` ``(M, 3)`` -> logits ``(M, 127, 127)``."""
         item, row, column = cells.unbind(1)
         vectors = response.permute(0, 2, 3, 1)[item, row, column]  # (M, C)
-        # The deconvolution of a single cell is a matrix product, and much quicker as one.
-        weight, bias = self.deconv.weight, self.deconv.bias
-        assert bias is not None
-        grown = (vectors @ weight.flatten(1)).view(-1, *weight.shape[1:]) + bias[:, None, None]
-        x = F.relu(self.norm(grown))
+        x = F.relu(self.norm(grown(vectors, self.deconv)))
         sizes = (31, 61, WINDOW)
         for step, level, (size, padding, stride), side in zip(
-            self.steps, (maps.c3, maps.c2, maps.c1), _LEVELS, sizes, strict=True
+            self.steps, (maps.c3, maps.c2, maps.c1), LEVELS, sizes, strict=True
         ):
             x = step(x, window(level, cells, size=size, padding=padding, step=stride), side)
         logits: Tensor = self.head(x)

@@ -4,6 +4,7 @@ One class structure for every origin of weights; what differs between them is a 
 
 - ``stride_on``: the 3x3 of a block (torchvision's v1.5, SiamMask) or its first 1x1 (the original ResNet).
 - ``shortcut``: 1 (torchvision) or 3 (SiamMask's conv3 and conv4; 36 % of its trunk's multiply-adds).
+- ``raw``: colours enter as they are, 0..255 (SiamMask), not normalised as ImageNet's.
 
 The stem and conv3's first block go without padding, as SiamMask, so that every trunk has one geometry
 (``networks.trunk``); a 1x1 stride-2 convolution therefore reads the odd cells, where a 3x3 is centred.
@@ -107,8 +108,10 @@ class ResNet(Trunk):
         *,
         shortcut: int = 1,
         stride_on: StrideOn = "3x3",
+        raw: bool = False,
     ) -> None:
         super().__init__()
+        self.raw = raw
         self.conv1 = nn.Conv2d(3, 64, 7, 2, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self._inputs = 64
@@ -141,16 +144,16 @@ class ResNet(Trunk):
         return [nn.ModuleList([self.conv1, self.bn1]), self.layer1, self.layer2, self.layer3]
 
     def forward(self, images: Tensor) -> Maps:
-        x = ((images - self.mean) / self.std).to(self.conv1.weight.dtype)
+        x = (images if self.raw else (images - self.mean) / self.std).to(self.conv1.weight.dtype)
         c1 = F.relu(self.bn1(self.conv1(x)))
         c2 = self.layer1(F.max_pool2d(c1, 3, 2, 1))
         c3 = self.layer2(c2)
         return Maps(c1, c2, c3, self.layer3(c3))
 
 
-def resnet50(*, shortcut: int = 1, stride_on: StrideOn = "3x3") -> ResNet:
+def resnet50(*, shortcut: int = 1, stride_on: StrideOn = "3x3", raw: bool = False) -> ResNet:
     """ResNet-50: levels of 64, 256, 512 and 1024 channels."""
-    return ResNet(Bottleneck, (3, 4, 6), shortcut=shortcut, stride_on=stride_on)
+    return ResNet(Bottleneck, (3, 4, 6), shortcut=shortcut, stride_on=stride_on, raw=raw)
 
 
 def resnet18() -> ResNet:

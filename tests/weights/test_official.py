@@ -1,0 +1,91 @@
+"""Official checkpoints come in whole and go out as they came; anything else is refused in one line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from official_recipe import official_state
+from torch import Tensor
+
+from vossegment.errors import WeightsError
+from vossegment.networks.siammask import SiamMask
+from vossegment.weights.official import fill, read_official, write_official
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, Tensor]:
+    return official_state(SiamMask(masks=False))
+
+
+def saved(path: Path, state: dict[str, Tensor], **besides: Any) -> Path:
+    torch.save({"state_dict": state, "epoch": 20, "arch": "Custom", **besides}, path)
+    return path
+
+
+def refusal(path: Path) -> str:
+    """What is said of a file that does not fill SiamRPN."""
+    with pytest.raises(WeightsError) as caught:
+        fill(SiamMask(masks=False), read_official(path), path)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert "\n" not in message
+    return message.removeprefix(f"{path}: ")
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_round_trip(tmp_path: Path, state: dict[str, Tensor], prefix: str) -> None:
+    """In, with or without the prefix of parallel training, and out again: the same names in the same order, and
+    every tensor equal."""
+    path = saved(tmp_path / "a.pth", {prefix + k: v for k, v in state.items()}, anchor_cfg={"stride": 8})
+    network = SiamMask(masks=False)
+    fill(network, read_official(path), path)
+    assert torch.equal(network.trunk.conv1.weight, state["features.features.conv1.weight"].flip(1))
+    write_official(network, tmp_path / "b.pth")
+    back = torch.load(tmp_path / "b.pth", weights_only=True)["state_dict"]
+    assert list(back) == list(state)
+    assert all(torch.equal(back[k], state[k]) and back[k].dtype == state[k].dtype for k in state)
+
+
+def test_tensors_alone(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    """A file of nothing but the tensors is read as well."""
+    torch.save(state, tmp_path / "a.pth")
+    assert len(read_official(tmp_path / "a.pth")) == len(state)
+
+
+class Code:
+    """Would run something where it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path("ran"),))
+
+
+def test_refusals(tmp_path: Path, state: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each in one line that names the file and what is wrong."""
+    monkeypatch.chdir(tmp_path)
+    name = "rpn_model.cls.head.3.bias"
+    assert refusal(tmp_path / "none.pth") == "no such checkpoint"
+    (tmp_path / "text.pth").write_text("no checkpoint")
+    assert "truncated" in refusal(tmp_path / "text.pth")
+    whole = saved(tmp_path / "whole.pth", state).read_bytes()
+    (tmp_path / "cut.pth").write_bytes(whole[: len(whole) // 2])
+    assert "truncated" in refusal(tmp_path / "cut.pth")
+    assert "code" in refusal(saved(tmp_path / "code.pth", state, optimizer=Code()))
+    assert not (tmp_path / "ran").exists()
+    less = {k: v for k, v in state.items() if k != name}
+    assert refusal(saved(tmp_path / "less.pth", less)) == f"1 tensors are missing: {name}"
+    more = {**state, "mask_model.mask.head.3.bias": torch.zeros(3969)}
+    assert refusal(saved(tmp_path / "more.pth", more)) == "1 tensors are too many: mask_model.mask.head.3.bias"
+    other = {**state, "backbone.layer4.0.conv1.weight": torch.zeros(1)}
+    assert "none of SiamMask's: backbone.layer4.0.conv1.weight" in refusal(saved(tmp_path / "other.pth", other))
+    shaped = {**state, name: torch.zeros(11)}
+    assert refusal(saved(tmp_path / "shaped.pth", shaped)) == f"1 tensors have another shape: {name}"
+    damaged = {**state, name: torch.full((10,), float("nan"))}
+    assert refusal(saved(tmp_path / "damaged.pth", damaged)) == f"1 tensors hold numbers that are not finite: {name}"
+    listed = refusal(saved(tmp_path / "many.pth", {k: v for k, v in state.items() if ".layer3." not in k}))
+    assert re.search(r"tensors are missing: (\S+, ){9}\S+ and \d+ more$", listed)
+    torch.save([1, 2], tmp_path / "list.pth")
+    assert "not a checkpoint of SiamMask" in refusal(tmp_path / "list.pth")

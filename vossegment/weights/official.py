@@ -1,0 +1,125 @@
+"""SiamMask's published checkpoints, in and out: the same tensors under our names.
+
+A checkpoint is a torch pickle (MODELS-siammask, section 10). It is read as data only: one that holds code is refused.
+The official network looks at BGR pictures, ours at RGB: the stem's input channels are turned round on the way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vossegment.errors import WeightsError
+from vossegment.whole_files import written_whole
+
+_MOST_BYTES = 2 << 30
+_NAMED = 10
+"""So many tensors are named where some do not fit."""
+_PREFIXES = {
+    "features.features.": "trunk.",
+    "features.downsample.downsample.": "adjust.",
+    "rpn_model.cls.": "score.",
+    "rpn_model.loc.": "box.",
+    "mask_model.mask.": "mask.",
+    "refine_model.": "refine.",
+}
+_BRANCH = re.compile(r"^(score|box|mask)\.conv_(kernel|search)\.")
+_OURS = re.compile(r"^(score|box|mask)\.(kernel|search)\.")
+_STEM = "trunk.conv1.weight"
+
+
+def ours(name: str) -> str | None:
+    """Our name of an official tensor, None where there is none."""
+    name = name.removeprefix("module.")
+    for prefix, own in _PREFIXES.items():
+        if name.startswith(prefix):
+            return _BRANCH.sub(r"\1.\2.", own + name.removeprefix(prefix))
+    return None
+
+
+def official(name: str) -> str:
+    """The official name of one of our tensors."""
+    name = _OURS.sub(r"\1.conv_\2.", name)
+    prefix, own = next((p, o) for p, o in _PREFIXES.items() if name.startswith(o))
+    return prefix + name.removeprefix(own)
+
+
+def _turned(name: str, tensor: Tensor) -> Tensor:
+    return tensor.flip(1).contiguous() if name == _STEM else tensor
+
+
+def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """An official state by our names, for RGB. Raises WeightsError for a tensor that is none of SiamMask's."""
+    names = {name: ours(name) for name in state}
+    strange = [name for name, own in names.items() if own is None]
+    if strange:
+        raise WeightsError(_listed(strange, "tensors are none of SiamMask's"))
+    return {own: _turned(own, state[name]) for name, own in names.items() if own is not None}
+
+
+def read_official(path: Path) -> dict[str, Tensor]:
+    """The tensors of an official checkpoint by our names.
+
+    Raises WeightsError for a file that holds code, is truncated, too large, or is no checkpoint of SiamMask.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such checkpoint")
+    if path.stat().st_size > _MOST_BYTES:
+        raise WeightsError(f"{path}: over {_MOST_BYTES >> 30} GiB, larger than any network here")
+    try:
+        tensors = renamed(_tensors(_unpickled(path), path))
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+    bad = [k for k, t in tensors.items() if t.dtype.is_floating_point and not torch.isfinite(t).all()]
+    if bad:
+        raise WeightsError(f"{path}: {_listed([official(k) for k in bad], 'tensors hold numbers that are not finite')}")
+    return tensors
+
+
+def _unpickled(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a hostile file makes of the reader
+        if re.search(r"GLOBAL|[Uu]nsupported global|allowed global", str(error)):
+            raise WeightsError(
+                f"{path}: holds code besides tensors, which is not run here; where you trust the file, save its "
+                "'state_dict' alone with torch.save on a machine that does not matter, and give that"
+            ) from None
+        raise WeightsError(f"{path}: not a readable checkpoint, or a truncated one; download it again") from None
+
+
+def _tensors(loaded: Any, path: Path) -> Mapping[str, Tensor]:
+    state = loaded.get("state_dict", loaded) if isinstance(loaded, Mapping) else None
+    if not isinstance(state, Mapping) or not state or not all(isinstance(v, Tensor) for v in state.values()):
+        raise WeightsError(f"{path}: not a checkpoint of SiamMask: no tensors by name in it")
+    return state
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Fills ``network`` with ``tensors``, every one of both accounted for. Raises WeightsError naming the rest."""
+    own = network.state_dict()
+    counters = {k for k in own if k.endswith("num_batches_tracked")}
+    missing = sorted(own.keys() - tensors.keys() - counters)
+    extra = sorted(tensors.keys() - own.keys())
+    misfits = sorted(k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape)
+    for names, what in ((missing, "are missing"), (extra, "are too many"), (misfits, "have another shape")):
+        if names:
+            raise WeightsError(f"{path}: {_listed([official(k) for k in names], f'tensors {what}')}")
+    network.load_state_dict(dict(tensors), strict=False)
+
+
+def _listed(names: list[str], what: str) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{len(names)} {what}: {', '.join(names[:_NAMED])}{more}"
+
+
+def write_official(network: nn.Module, path: Path) -> None:
+    """Writes ``network`` as the official program reads it, by rename."""
+    state = {official(name): _turned(name, tensor) for name, tensor in network.state_dict().items()}
+    with written_whole(path) as beside:
+        torch.save({"state_dict": state}, beside)
