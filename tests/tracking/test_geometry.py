@@ -166,7 +166,7 @@ def test_crop_is_the_same_on_any_device(monkeypatch: pytest.MonkeyPatch) -> None
     windows = torch.cat([turned(centre, scale, degrees, 20) for centre, scale, degrees in places])
     fill = torch.rand(len(places), 3) * 255
     here = crop(frame, windows, 20, fill)
-    monkeypatch.setattr("vossegment.tracking.geometry._host_may_read", lambda device: False)
+    monkeypatch.setattr("vossegment.tracking.geometry.host_may_read", lambda device: False)
     torch.testing.assert_close(crop(frame, windows, 20, fill), here, rtol=0, atol=2)
 
 
@@ -246,7 +246,7 @@ def test_cut_is_the_same_on_any_device(monkeypatch: pytest.MonkeyPatch) -> None:
     maps = torch.cat([turned((20, 30), 0.7, 25, 40), turned((5, 5), 1.6, 0, 40)])
     here = cut(masks, maps, 40)
     assert cut(masks.requires_grad_(), maps, 40).requires_grad
-    monkeypatch.setattr("vossegment.tracking.geometry._host_may_read", lambda device: False)
+    monkeypatch.setattr("vossegment.tracking.geometry.host_may_read", lambda device: False)
     torch.testing.assert_close(cut(masks.detach(), maps, 40), here, rtol=0, atol=0.02)
 
 
@@ -275,7 +275,7 @@ def test_cut_is_a_slice() -> None:
 @pytest.mark.parametrize("host", [True, False])
 def test_mask_boxes(monkeypatch: pytest.MonkeyPatch, host: bool) -> None:
     """Tight boxes in frame pixels, from the first pixel's near edge to the last one's far edge; none: the window."""
-    monkeypatch.setattr("vossegment.tracking.geometry._host_may_read", lambda device: host)
+    monkeypatch.setattr("vossegment.tracking.geometry.host_may_read", lambda device: host)
     inside = torch.zeros(3, 10, 10, dtype=torch.bool)
     inside[0, 2:5, 3:9] = True
     inside[1, 9, 0] = True

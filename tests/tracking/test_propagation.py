@@ -334,7 +334,7 @@ def refuse(guard: pytest.MonkeyPatch, owner: Any, names: Sequence[str]) -> None:
 @pytest.mark.parametrize("settings", [{}, {"refresh": 1, "mirrored": True, "lead": 0.5}])
 def test_step_asks_the_host_nothing(monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]) -> None:
     """No value of a tensor is read or decided on in Python during a step, as it runs on a device."""
-    monkeypatch.setattr("vossegment.tracking.geometry._host_may_read", lambda device: False)
+    monkeypatch.setattr("vossegment.tracking.geometry.host_may_read", lambda device: False)
     t, picture = tracker(Seeing(), **settings), frame((ONE, RED))
     state, found = t.step(t.start(scene(), prompts(ONE, TWO)), picture)
     assert found.lost.tolist() == [False, True]
@@ -348,7 +348,7 @@ def test_step_asks_the_host_nothing(monkeypatch: pytest.MonkeyPatch, settings: d
 
 def test_step_is_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """No tensor is made of Python's numbers during a step, as it runs on a device: it could not be captured."""
-    monkeypatch.setattr("vossegment.tracking.geometry._host_may_read", lambda device: False)
+    monkeypatch.setattr("vossegment.tracking.geometry.host_may_read", lambda device: False)
     t = tracker(Seeing(), refresh=1, mirrored=True, lead=0.5)
     state, picture = t.start(scene(), prompts(ONE, TWO)), scene()
     refuse(monkeypatch, torch.Tensor, ("new_tensor",))

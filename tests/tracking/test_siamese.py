@@ -419,7 +419,7 @@ SYNCHRONISING = ("item", "tolist", "cpu", "numpy", "__bool__", "__int__", "__flo
 @pytest.mark.parametrize("box_from", ["branch", "mask", "both"])
 def test_step_asks_the_host_nothing(monkeypatch: pytest.MonkeyPatch, box_from: str) -> None:
     """No value of a tensor is read or decided on in Python during a step, as it runs on a device."""
-    monkeypatch.setattr("vossegment.tracking.geometry._host_may_read", lambda device: False)
+    monkeypatch.setattr("vossegment.tracking.geometry.host_may_read", lambda device: False)
     t = tracker(Seeing(), box_from=box_from, lost_below=0.5)
     state, picture = t.start(frame(), prompts(RED, BLUE)), frame(1)
     with monkeypatch.context() as guard:

@@ -16,6 +16,8 @@ RESPONSE = 25
 """Cells a side of the response."""
 MASK_FIRST = -32
 """Search crop pixel where the first cell's mask window begins; the next ones follow STRIDE pixels apart."""
+MASK_SIDE = 127
+"""Side of a cell's mask window, in pixels of the search crop."""
 
 
 def anchor_sizes() -> Tensor:

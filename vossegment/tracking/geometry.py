@@ -69,7 +69,7 @@ def between(windows: Tensor, others: Tensor) -> Tensor:
 def mask_boxes(inside: Tensor, windows: Tensor) -> tuple[Tensor, Tensor]:
     """Tightest boxes round masks ``(N, S, S)`` bool in upright windows: ``(N, 4)`` x0 y0 x1 y1 in frame pixels, and
     ``(N,)`` bool whether there is a pixel at all (where not, the box is the window)."""
-    if _host_may_read(inside.device):
+    if host_may_read(inside.device):
         rows = [cv2.boundingRect(mask.view(np.uint8)) for mask in inside.numpy()]
         found = torch.tensor(rows, dtype=windows.dtype).view(-1, 4)
         seen = found[:, 2] > 0
@@ -111,29 +111,31 @@ def _sample(pictures: Tensor, x: Tensor, y: Tensor) -> Tensor:
 _REDUCTIONS = (1, 2, 4, 8, 16)
 
 
-def crop(frame: Tensor, windows: Tensor, size: int, fill: Tensor) -> Tensor:
+def crop(frame: Tensor, windows: Tensor, size: int, fill: Tensor, *, averaged: bool = True) -> Tensor:
     """Cuts N windows from one frame.
 
     ``frame`` ``(H, W, 3)`` uint8, ``windows`` ``(N, 2, 3)``, ``fill`` ``(N, 3)`` the colour outside the frame ->
     ``(N, 3, size, size)`` float, 0..255. Where a window pixel covers two frame pixels or more, the frame is first
-    reduced to the next size by averaging, so that fine patterns do not turn into false ones.
+    reduced to the next size by averaging, unless not ``averaged``, so that fine patterns do not turn into false ones.
     """
     if not len(windows):
         return windows.new_zeros(0, 3, size, size)
-    if _host_may_read(frame.device):  # OpenCV is quicker, and touches only what lies under each window
+    if averaged and host_may_read(frame.device):  # OpenCV is quicker, and touches only what lies under each window
         pixels, maps = frame.numpy(), windows.double().numpy()
         cut_out = [crop_array(pixels, m, size, fill=c) for m, c in zip(maps, fill.tolist(), strict=True)]
         return torch.from_numpy(np.stack(cut_out)).permute(0, 3, 1, 2).to(windows.dtype)
     levels = (windows[:, 0, 0] * windows[:, 1, 1] - windows[:, 0, 1] * windows[:, 1, 0]).abs().sqrt().log2().floor()
     levels = levels.clamp(0, len(_REDUCTIONS) - 1)
     chosen = _cropped(frame, windows, size, fill, 1)
+    if not averaged:
+        return chosen
     for level, k in enumerate(_REDUCTIONS[1:], 1):
         reduced = _cropped(frame, windows, size, fill, k)
         chosen = torch.where((levels == level)[:, None, None, None], reduced, chosen)
     return chosen
 
 
-def _host_may_read(device: torch.device) -> bool:
+def host_may_read(device: torch.device) -> bool:
     """Whether a tensor's values can be decided on without waiting for a device."""
     return device.type == "cpu"
 
@@ -171,7 +173,7 @@ def paste(masks: Tensor, windows: Tensor, height: int, width: int) -> Tensor:
 
 def cut(masks: Tensor, windows: Tensor, size: int) -> Tensor:
     """Masks ``(N, H, W)`` of the whole frame, each in its window, ``(N, size, size)``, 0 outside."""
-    if _host_may_read(masks.device) and not masks.requires_grad and len(masks):  # OpenCV takes a third of the time
+    if host_may_read(masks.device) and not masks.requires_grad and len(masks):  # OpenCV takes a third of the time
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         pairs = zip(masks.float().numpy(), windows.double().numpy(), strict=True)
         seen = [cv2.warpAffine(mask, _centred(window), (size, size), flags=flags) for mask, window in pairs]

@@ -13,9 +13,10 @@ from typing import Any, Literal, Protocol, get_args
 import torch
 from torch import Tensor
 
-from vossegment.tracking.anchors import MASK_FIRST, RESPONSE, SEARCH, STRIDE, TEMPLATE, anchor_grid, decode
+from vossegment.tracking.anchors import MASK_FIRST, MASK_SIDE, RESPONSE, SEARCH, STRIDE, TEMPLATE, anchor_grid, decode
 from vossegment.tracking.geometry import context_side, crop, inner_windows, mask_boxes, square_windows
 from vossegment.tracking.types import Prompts, Result, each, in_range
+from vossegment.tracking.whole_pixels import crop_whole, pasting_windows, whole_windows
 
 BoxFrom = Literal["branch", "mask", "both"]
 
@@ -55,6 +56,8 @@ class SiameseSettings:
     most_growth: float = 2.0
     least_side: float = 4.0
     """A box never gets smaller than this, in frame pixels."""
+    whole_pixels: bool = False
+    """Crops and masks lie as in SiamMask's program, for its checkpoints."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for what no tracker can work with."""
@@ -121,8 +124,7 @@ class SiameseTracker:
         boxes = prompts.boxes.to(self.device, torch.float32)
         centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
         fill = frame.to(torch.float32).mean((0, 1)).expand(len(boxes), 3)
-        windows = square_windows(centres, context_side(sizes), TEMPLATE)
-        template = self.network.template(crop(frame, windows, TEMPLATE, fill))
+        template = self.network.template(self._crop(frame, centres, context_side(sizes), TEMPLATE, fill))
         return SiameseState(centres, sizes, fill, torch.zeros(len(boxes), device=self.device), template)
 
     @torch.inference_mode()
@@ -131,8 +133,7 @@ class SiameseTracker:
         s = self.settings
         grown = torch.pow(s.growth, state.lost_for).clamp(max=s.most_growth)
         sides = context_side(state.sizes) * (SEARCH / TEMPLATE) * grown
-        windows = square_windows(state.centres, sides, SEARCH)
-        response = self.network.search(state.template, crop(frame, windows, SEARCH, state.fill))
+        response = self.network.search(state.template, self._crop(frame, state.centres, sides, SEARCH, state.fill))
         scores = response.scores.float().softmax(1)[:, 1]  # (N, 5, 25, 25)
         boxes = decode(response.boxes.float(), self._anchors)  # (N, 4, 5, 25, 25), crop pixels
         zoom = SEARCH / sides  # crop pixels a frame pixel
@@ -145,10 +146,9 @@ class SiameseTracker:
         row, column = cell // RESPONSE, cell % RESPONSE
         items = torch.arange(len(state), device=self.device)
         masks = self.network.masks(response, torch.stack([items, row, column], 1)).float().sigmoid()
-        corners = torch.stack([column, row], 1) * STRIDE + float(MASK_FIRST)
-        mask_windows = inner_windows(windows, corners)
+        mask_windows = self._mask_windows(state.centres, sides, row, column, masks.shape[2])
         follow = penalty.flatten(1).gather(1, best[:, None])[:, 0] * score * s.rate
-        centres = windows[:, :, 2] + box[:, :2] / zoom[:, None]
+        centres = state.centres + (box[:, :2] - SEARCH / 2) / zoom[:, None]
         sizes = torch.lerp(state.sizes, box[:, 2:] / zoom[:, None], follow[:, None].clamp(max=1))
         if s.box_from != "branch":
             centres, sizes = self._with_mask(masks, mask_windows, centres, sizes)
@@ -156,8 +156,23 @@ class SiameseTracker:
         after = self._next(state, frame, centres, sizes, lost)
         corner = after.centres - after.sizes / 2
         masks = torch.where(lost[:, None, None], 0.0, masks)
+        if s.whole_pixels:
+            mask_windows = pasting_windows(mask_windows, frame)
         found = Result(torch.cat([corner, corner + after.sizes], 1), score, masks, mask_windows, lost)
         return after, found
+
+    def _crop(self, frame: Tensor, centres: Tensor, sides: Tensor, size: int, fill: Tensor) -> Tensor:
+        if self.settings.whole_pixels:
+            return crop_whole(frame, whole_windows(centres, sides, size), size, fill)
+        return crop(frame, square_windows(centres, sides, size), size, fill)
+
+    def _mask_windows(self, centres: Tensor, sides: Tensor, row: Tensor, column: Tensor, size: int) -> Tensor:
+        """The cells' windows in the frame, for masks of ``size`` pixels a side."""
+        whole = self.settings.whole_pixels
+        search = square_windows(centres, sides.round() if whole else sides, SEARCH)
+        windows = inner_windows(search, torch.stack([column, row], 1) * STRIDE + float(MASK_FIRST))
+        windows[:, :, :2] *= MASK_SIDE / size
+        return windows
 
     def _penalty(self, boxes: Tensor, before: Tensor) -> Tensor:
         """Share left of a score after its box changed size and shape; ``(N, 5, 25, 25)``."""

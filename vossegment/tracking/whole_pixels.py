@@ -1,0 +1,66 @@
+"""Windows of whole frame pixels, as SiamMask's program cuts them and pastes its masks (MODELS-siammask 6 and 7).
+
+Its checkpoints have only ever seen such crops. Numbers are its own: a position is where an object is in pixels
+counted from the centre of the first one, so everything lies half a pixel beside where this house would have it.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from vossegment.tracking.geometry import FloatArray, crop, host_may_read
+from vossegment.tracking.types import Image
+
+
+def whole_windows(centres: Tensor, sides: Tensor, size: int) -> Tensor:
+    """Windows ``(N, 2, 3)`` of ``sides`` ``(N,)`` rounded, that begin at a whole pixel (halves to even)."""
+    sides = sides.round()
+    windows = centres.new_zeros(len(centres), 2, 3)
+    windows[:, 0, 0] = windows[:, 1, 1] = sides / size
+    windows[:, :, 2] = (centres - (sides[:, None] + 1) / 2).round()
+    return windows
+
+
+def crop_whole(frame: Tensor, windows: Tensor, size: int, fill: Tensor) -> Tensor:
+    """``geometry.crop`` of whole windows: bilinear from the pixels themselves, the fill without its fraction.
+
+    On the host byte for byte what SiamMask's program cuts.
+    """
+    fill = fill.floor()
+    if not len(windows) or not host_may_read(frame.device):
+        return crop(frame, windows, size, fill, averaged=False).round()
+    pixels, maps = frame.numpy(), windows.double().numpy()
+    cut_out = [_resized(pixels, m, size, c) for m, c in zip(maps, fill.tolist(), strict=True)]
+    return torch.from_numpy(np.stack(cut_out)).permute(0, 3, 1, 2).to(windows.dtype)
+
+
+def _resized(picture: Image, window: FloatArray, size: int, fill: list[float]) -> Image:
+    x0, y0 = (int(v) for v in window[:, 2])
+    side = round(float(window[0, 0]) * size)
+    height, width = picture.shape[:2]
+    across = slice(min(max(x0, 0), width), min(max(x0 + side, 0), width))
+    down = slice(min(max(y0, 0), height), min(max(y0 + side, 0), height))
+    inside = picture[down, across]
+    if inside.shape[:2] != (side, side):
+        whole = np.empty((side, side, 3), np.uint8)
+        whole[:] = fill
+        whole[down.start - y0 : down.stop - y0, across.start - x0 : across.stop - x0] = inside
+        inside = whole
+    if side == size:
+        return inside.copy()
+    return cv2.resize(inside, (size, size), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+
+
+def pasting_windows(windows: Tensor, frame: Tensor) -> Tensor:
+    """Where SiamMask's program pastes the masks of ``windows`` ``(N, 2, 3)``: its map from mask to frame takes the
+    first pixel to the first and the last to the last, which is short of one pixel in the frame's width."""
+    height, width = frame.shape[:2]
+    pasted = windows.clone()
+    for axis, side in ((0, width), (1, height)):
+        share = (side - 1) / side
+        pasted[:, axis] *= share
+        pasted[:, axis, 2] += 0.5 - 0.5 * pasted[:, axis, axis]
+    return pasted
