@@ -15,14 +15,33 @@ from vossegment.networks.e3sn import E3SN
 from vossegment.networks.guided import Guided
 from vossegment.networks.mobilenet import MobileNetV2
 from vossegment.networks.resnet import resnet18, resnet50
+from vossegment.networks.siammask import SiamMask
 from vossegment.runtime.prepare import choose_device, choose_precision, prepare
 from vossegment.tracking.propagation import PropagationSettings, PropagationTracker
 from vossegment.tracking.siamese import BoxFrom, SiameseSettings, SiameseTracker
 from vossegment.tracking.types import Prompts, Result, Tracker
-from vossegment.weights.load import WeightsFile, load_weights, shipped_folder
+from vossegment.weights.load import WeightsFile, shipped_folder
+from vossegment.weights.official import load_any
 
 # [ours] Chosen on held-out training sequences: the tables in the weights' cards.
 _E3SN_SETTINGS = SiameseSettings(mask_threshold=0.25, penalty=0.12, box_from="mask", most_change=1.08, lost_below=0.03)
+# [o] config_davis of SiamMask's program; without refinement and anchors as the paper has them.
+_SIAMMASK_SETTINGS = SiameseSettings(
+    penalty=0.04,
+    window_influence=0.40,
+    rate=1.0,
+    box_from="branch",
+    mask_threshold=0.35,
+    least_side=10.0,
+    whole_pixels=True,
+)
+_TWO_BRANCHES = replace(_SIAMMASK_SETTINGS, box_from="mask", mask_threshold=0.5)
+PRESETS: dict[str, dict[str, float]] = {
+    "davis": {"penalty": 0.04, "window_influence": 0.40, "rate": 1.0, "mask_threshold": 0.35},
+    "vot2016": {"penalty": 0.04, "window_influence": 0.42, "rate": 0.25, "mask_threshold": 0.30},
+    "vot2018": {"penalty": 0.10, "window_influence": 0.41, "rate": 0.32, "mask_threshold": 0.15},
+}
+"""SiamMask's settings by benchmark [o]: config_davis, config_vot, config_vot18."""
 _GUIDED_SETTINGS = PropagationSettings(passes=0, refresh=5, refresh_above=0.85, claim=30.0)
 
 
@@ -78,6 +97,16 @@ MODELS: dict[str, Model] = {
     "e3sn_resnet50": Model(
         "E3SN on ResNet-50, as the paper", lambda: E3SN(trunk=resnet50(), neck=256), None, _E3SN_SETTINGS
     ),
+    "siammask": Model("SiamMask, three branches, refined (siammask_sharp)", SiamMask, None, _SIAMMASK_SETTINGS),
+    "siammask_base": Model("SiamMask without refinement", lambda: SiamMask(refined=False), None, _SIAMMASK_SETTINGS),
+    "siammask_2b": Model("SiamMask, two branches, refined", lambda: SiamMask(anchors=False), None, _TWO_BRANCHES),
+    "siammask_2b_base": Model(
+        "SiamMask, two branches, without refinement",
+        lambda: SiamMask(anchors=False, refined=False),
+        None,
+        _TWO_BRANCHES,
+    ),
+    "siamrpn": Model("SiamRPN on ResNet-50: boxes, no masks", lambda: SiamMask(masks=False), None, _SIAMMASK_SETTINGS),
 }
 DEFAULT = "guided"
 
@@ -156,7 +185,7 @@ def load(
     chosen = choose_device(device)
     dtype = choose_precision(precision, chosen)
     network = row.build()
-    file = load_weights(network, weights_path(name, Path(weights) if weights is not None else None), name=name)
+    file = load_any(network, weights_path(name, Path(weights) if weights is not None else None), name=name)
     if threads is not None:
         torch.set_num_threads(threads)
     prepared = prepare(network, chosen, dtype)

@@ -34,6 +34,8 @@ class Response(NamedTuple):
 class Seeing:
     """A network that looks: scores by likeness to the template's middle, masks by brightness under the cell."""
 
+    masked = True
+
     def template(self, crops: Tensor) -> Template:
         middle = crops[:, :, 48:79, 48:79]
         return Template(middle.mean((2, 3)), F.avg_pool2d(crops, 16))
@@ -55,6 +57,8 @@ class Seeing:
 
 class Scripted:
     """A network that gives every object the same scores, boxes and mask, whatever it is shown."""
+
+    masked = True
 
     def __init__(self, scores: Tensor, boxes: Tensor, mask: Tensor) -> None:
         self.scores, self.boxes, self.mask = scores, boxes, mask

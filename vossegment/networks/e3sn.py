@@ -51,6 +51,8 @@ class E3SN(nn.Module):
     the sum to score and box as well [ours]; the paper feeds them M4.
     """
 
+    masked = True
+
     def __init__(
         self,
         *,

@@ -134,6 +134,7 @@ class SiamMask(nn.Module):
         self.box = Branch(4 * ANCHORS) if anchors else None
         self.mask = Branch(COARSE * COARSE) if masks else None
         self.refine = Sharpening() if masks and refined else None
+        self.masked = masks
 
     def template(self, crops: Tensor) -> Kernels:
         """``crops`` ``(N, 3, 127, 127)`` RGB 0..255 -> the branches' kernels, computed once an object."""

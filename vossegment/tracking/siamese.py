@@ -24,6 +24,9 @@ BoxFrom = Literal["branch", "mask", "both"]
 class SiameseNetwork(Protocol):
     """What the step needs of a network, whatever its name. Templates are named tuples of tensors, N first."""
 
+    masked: bool
+    """Whether it gives masks; else a mask is the box, filled."""
+
     def template(self, crops: Tensor) -> Any: ...
 
     def search(self, template: Any, crops: Tensor) -> Any: ...
@@ -134,32 +137,45 @@ class SiameseTracker:
         grown = torch.pow(s.growth, state.lost_for).clamp(max=s.most_growth)
         sides = context_side(state.sizes) * (SEARCH / TEMPLATE) * grown
         response = self.network.search(state.template, self._crop(frame, state.centres, sides, SEARCH, state.fill))
-        scores = response.scores.float().softmax(1)[:, 1]  # (N, 5, 25, 25)
-        boxes = decode(response.boxes.float(), self._anchors)  # (N, 4, 5, 25, 25), crop pixels
-        zoom = SEARCH / sides  # crop pixels a frame pixel
-        penalty = self._penalty(boxes, state.sizes * zoom[:, None])
-        ranked = penalty * scores * (1 - s.window_influence) + self._window * s.window_influence
-        best = ranked.flatten(1).argmax(1)
-        score = scores.flatten(1).gather(1, best[:, None])[:, 0]
-        box = boxes.flatten(2).gather(2, best[:, None, None].expand(-1, 4, 1))[:, :, 0]
-        cell = best % (RESPONSE * RESPONSE)
+        cell, score, centres, sizes = self._chosen(response, state, SEARCH / sides)
         row, column = cell // RESPONSE, cell % RESPONSE
-        items = torch.arange(len(state), device=self.device)
-        masks = self.network.masks(response, torch.stack([items, row, column], 1)).float().sigmoid()
-        mask_windows = self._mask_windows(state.centres, sides, row, column, masks.shape[2])
-        follow = penalty.flatten(1).gather(1, best[:, None])[:, 0] * score * s.rate
-        centres = state.centres + (box[:, :2] - SEARCH / 2) / zoom[:, None]
-        sizes = torch.lerp(state.sizes, box[:, 2:] / zoom[:, None], follow[:, None].clamp(max=1))
-        if s.box_from != "branch":
-            centres, sizes = self._with_mask(masks, mask_windows, centres, sizes)
+        if self.network.masked:
+            items = torch.arange(len(state), device=self.device)
+            masks = self.network.masks(response, torch.stack([items, row, column], 1)).float().sigmoid()
+            mask_windows = self._mask_windows(state.centres, sides, row, column, masks.shape[2])
+            if s.box_from != "branch":
+                centres, sizes = self._with_mask(masks, mask_windows, centres, sizes)
         lost = score < s.lost_below
         after = self._next(state, frame, centres, sizes, lost)
         corner = after.centres - after.sizes / 2
-        masks = torch.where(lost[:, None, None], 0.0, masks)
-        if s.whole_pixels:
+        if not self.network.masked:
+            masks, mask_windows = _filled(corner, after.sizes)
+        elif s.whole_pixels:
             mask_windows = pasting_windows(mask_windows, frame)
+        masks = torch.where(lost[:, None, None], 0.0, masks)
         found = Result(torch.cat([corner, corner + after.sizes], 1), score, masks, mask_windows, lost)
         return after, found
+
+    def _chosen(self, response: Any, state: SiameseState, zoom: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The cell ``(N,)`` that answers for each object, its score, and the centre and size ``(N, 2)`` it proposes;
+        ``zoom`` ``(N,)`` crop pixels a frame pixel. What has no anchors proposes what was [p SiamMask 3.2, 2-branch].
+        """
+        s = self.settings
+        scores = response.scores.float()
+        scores = scores.softmax(1)[:, 1] if scores.shape[1] == 2 else scores[:, 0].sigmoid()  # (N, A, 25, 25)
+        anchored = response.boxes.shape[2] > 0
+        boxes = decode(response.boxes.float(), self._anchors) if anchored else None  # (N, 4, 5, 25, 25), crop pixels
+        penalty = torch.ones_like(scores) if boxes is None else self._penalty(boxes, state.sizes * zoom[:, None])
+        ranked = penalty * scores * (1 - s.window_influence) + self._window * s.window_influence
+        best = ranked.flatten(1).argmax(1)
+        score = scores.flatten(1).gather(1, best[:, None])[:, 0]
+        cell = best % (RESPONSE * RESPONSE)
+        if boxes is None:
+            return cell, score, state.centres, state.sizes
+        box = boxes.flatten(2).gather(2, best[:, None, None].expand(-1, 4, 1))[:, :, 0]
+        follow = penalty.flatten(1).gather(1, best[:, None])[:, 0] * score * s.rate
+        centres = state.centres + (box[:, :2] - SEARCH / 2) / zoom[:, None]
+        return cell, score, centres, torch.lerp(state.sizes, box[:, 2:] / zoom[:, None], follow[:, None].clamp(max=1))
 
     def _crop(self, frame: Tensor, centres: Tensor, sides: Tensor, size: int, fill: Tensor) -> Tensor:
         if self.settings.whole_pixels:
@@ -212,3 +228,9 @@ class SiameseTracker:
         sizes = torch.where(lost[:, None], state.sizes, within(sizes, least))
         lost_for = torch.where(lost, state.lost_for + 1, 0.0)
         return replace(state, centres=centres, sizes=sizes, lost_for=lost_for)
+
+
+def _filled(corners: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
+    """Boxes as masks that are 1 all over, and their windows."""
+    windows = torch.cat([torch.diag_embed(sizes / MASK_SIDE), corners[:, :, None]], 2)
+    return corners.new_ones(len(corners), MASK_SIDE, MASK_SIDE), windows

@@ -6,6 +6,7 @@ The official network looks at BGR pictures, ours at RGB: the stem's input channe
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vossegment.errors import WeightsError
+from vossegment.weights.load import WeightsFile, load_weights
 from vossegment.whole_files import written_whole
 
 _MOST_BYTES = 2 << 30
@@ -123,3 +125,21 @@ def write_official(network: nn.Module, path: Path) -> None:
     state = {official(name): _turned(name, tensor) for name, tensor in network.state_dict().items()}
     with written_whole(path) as beside:
         torch.save({"state_dict": state}, beside)
+
+
+def load_any(network: nn.Module, path: Path, *, name: str) -> WeightsFile:
+    """Fills ``network``, which is ``name``'s, from a file of ours or an official checkpoint, told apart by how they
+    begin. Raises WeightsError as the readers of both do."""
+    if not is_checkpoint(path):
+        return load_weights(network, path, name=name)
+    fill(network, read_official(path), path)
+    return WeightsFile(path, name, hashlib.sha256(path.read_bytes()).hexdigest(), {"origin": "official checkpoint"})
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file begins as torch's do: a zip archive, or a pickle."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(4)
+    return head == b"PK\x03\x04" or head[:1] == b"\x80"
