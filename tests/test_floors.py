@@ -24,6 +24,7 @@ FLOORS = {
     "models": 3,
     "pipeline": 4,
     "delivery": 4,
+    "conversion": 4,
     "evaluation": 4,
     "training": 5,
     "demo": 5,

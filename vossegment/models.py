@@ -19,6 +19,7 @@ from vossegment.networks.siammask import SiamMask
 from vossegment.runtime.prepare import choose_device, choose_precision, prepare
 from vossegment.tracking.propagation import PropagationSettings, PropagationTracker
 from vossegment.tracking.siamese import BoxFrom, SiameseSettings, SiameseTracker
+from vossegment.tracking.siamfc import SiamFCSettings, SiamFCTracker
 from vossegment.tracking.types import Prompts, Result, Tracker
 from vossegment.weights.load import WeightsFile, shipped_folder
 from vossegment.weights.official import load_any
@@ -53,7 +54,7 @@ class Model:
     summary: str
     build: Callable[[], nn.Module]
     weights: str | None
-    settings: SiameseSettings | PropagationSettings
+    settings: SiameseSettings | SiamFCSettings | PropagationSettings
 
     def changed(self, settings: Mapping[str, Any]) -> Model:
         """The row with some settings changed. Raises InputError for one that it does not have, or a bad value."""
@@ -77,6 +78,8 @@ class Model:
         """The tracker round a prepared ``network``."""
         if isinstance(self.settings, PropagationSettings):
             return PropagationTracker(network, self.settings, device=device)
+        if isinstance(self.settings, SiamFCSettings):
+            return SiamFCTracker(network, self.settings, device=device)
         return SiameseTracker(network, self.settings, device=device)
 
 
@@ -105,6 +108,12 @@ MODELS: dict[str, Model] = {
         lambda: SiamMask(anchors=False, refined=False),
         None,
         _TWO_BRANCHES,
+    ),
+    "siamfc": Model(
+        "SiamFC on ResNet-50: boxes of one shape, no masks",
+        lambda: SiamMask(anchors=False, masks=False),
+        None,
+        SiamFCSettings(),
     ),
     "siamrpn": Model("SiamRPN on ResNet-50: boxes, no masks", lambda: SiamMask(masks=False), None, _SIAMMASK_SETTINGS),
 }

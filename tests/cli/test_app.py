@@ -6,16 +6,11 @@ import subprocess
 import sys
 
 import pytest
+from calls import said
 
 from vossegment import __version__
-from vossegment.cli import app, track
+from vossegment.cli import track
 from vossegment.errors import DataError, InputError, OutputError, VossegmentError, WeightsError
-
-
-def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = app.run(list(arguments))
-    output = capsys.readouterr()
-    return code, output.out, output.err
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

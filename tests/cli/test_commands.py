@@ -8,18 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from calls import said
 from PIL import Image as PillowImage
 
-from vossegment.cli.app import run
 from vossegment.data.synthetic import synthetic_clip
 from vossegment.models import DEFAULT
-
-
-def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    capsys.readouterr()
-    code = run([str(a) for a in arguments])
-    output = capsys.readouterr()
-    return code, output.out, output.err
 
 
 @pytest.fixture(scope="module")

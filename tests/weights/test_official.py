@@ -12,8 +12,9 @@ from official_recipe import official_state
 from torch import Tensor
 
 from vossegment.errors import WeightsError
+from vossegment.models import MODELS
 from vossegment.networks.siammask import SiamMask
-from vossegment.weights.official import fill, read_official, write_official
+from vossegment.weights.official import fill, read_official, variant, write_official
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,34 @@ def test_tensors_alone(tmp_path: Path, state: dict[str, Tensor]) -> None:
     assert len(read_official(tmp_path / "a.pth")) == len(state)
 
 
+def test_pysots_names(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    """pysot has the same tensors under names of its own."""
+    theirs = {"features.features.": "backbone.", "features.downsample.": "neck.", "rpn_model.": "rpn_head."}
+    state = {next(t + k.removeprefix(o) for o, t in theirs.items() if k.startswith(o)): v for k, v in state.items()}
+    found = read_official(saved(tmp_path / "a.pth", state))
+    fill(SiamMask(masks=False), found, tmp_path / "a.pth")
+    assert variant(found) == "siamrpn"
+
+
+@pytest.mark.parametrize(
+    ("name", "branches"),
+    [
+        ("siammask", ("score", "box", "mask", "refine")),
+        ("siammask_base", ("score", "box", "mask")),
+        ("siammask_2b", ("score", "mask", "refine")),
+        ("siammask_2b_base", ("score", "mask")),
+        ("siamrpn", ("score", "box")),
+        ("siamfc", ("score",)),
+    ],
+)
+def test_variants(name: str, branches: tuple[str, ...]) -> None:
+    """Told by the branches; each is a model in the table, and has just these."""
+    assert variant(f"{branch}.head.3.bias" for branch in branches) == name
+    with torch.device("meta"):
+        own = MODELS[name].build().state_dict()
+    assert {key.split(".")[0] for key in own} == {"trunk", "adjust", *branches}
+
+
 class Code:
     """Would run something where it is unpickled."""
 
@@ -79,8 +108,8 @@ def test_refusals(tmp_path: Path, state: dict[str, Tensor], monkeypatch: pytest.
     assert refusal(saved(tmp_path / "less.pth", less)) == f"1 tensors are missing: {name}"
     more = {**state, "mask_model.mask.head.3.bias": torch.zeros(3969)}
     assert refusal(saved(tmp_path / "more.pth", more)) == "1 tensors are too many: mask_model.mask.head.3.bias"
-    other = {**state, "backbone.layer4.0.conv1.weight": torch.zeros(1)}
-    assert "none of SiamMask's: backbone.layer4.0.conv1.weight" in refusal(saved(tmp_path / "other.pth", other))
+    other = {**state, "classifier.weight": torch.zeros(1)}
+    assert "none of SiamMask's: classifier.weight" in refusal(saved(tmp_path / "other.pth", other))
     shaped = {**state, name: torch.zeros(11)}
     assert refusal(saved(tmp_path / "shaped.pth", shaped)) == f"1 tensors have another shape: {name}"
     damaged = {**state, name: torch.full((10,), float("nan"))}

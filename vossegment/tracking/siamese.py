@@ -149,7 +149,7 @@ class SiameseTracker:
         after = self._next(state, frame, centres, sizes, lost)
         corner = after.centres - after.sizes / 2
         if not self.network.masked:
-            masks, mask_windows = _filled(corner, after.sizes)
+            masks, mask_windows = box_masks(corner, after.sizes)
         elif s.whole_pixels:
             mask_windows = pasting_windows(mask_windows, frame)
         masks = torch.where(lost[:, None, None], 0.0, masks)
@@ -217,20 +217,20 @@ class SiameseTracker:
         return torch.where(seen, (low + high) / 2, centres), torch.where(seen, high - low, sizes)
 
     def _next(self, state: SiameseState, frame: Tensor, centres: Tensor, sizes: Tensor, lost: Tensor) -> SiameseState:
-        height, width = frame.shape[:2]
-        least = self.settings.least_side
-
-        def within(values: Tensor, low: float) -> Tensor:  # x by the width, y by the height; no upload of limits
-            return torch.stack([values[:, 0].clamp(low, max(low, width)), values[:, 1].clamp(low, max(low, height))], 1)
-
         sizes = sizes.clamp(state.sizes / self.settings.most_change, state.sizes * self.settings.most_change)
-        centres = torch.where(lost[:, None], state.centres, within(centres, 0.0))
-        sizes = torch.where(lost[:, None], state.sizes, within(sizes, least))
+        centres = torch.where(lost[:, None], state.centres, kept_inside(centres, 0.0, frame))
+        sizes = torch.where(lost[:, None], state.sizes, kept_inside(sizes, self.settings.least_side, frame))
         lost_for = torch.where(lost, state.lost_for + 1, 0.0)
         return replace(state, centres=centres, sizes=sizes, lost_for=lost_for)
 
 
-def _filled(corners: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
+def kept_inside(values: Tensor, low: float, frame: Tensor) -> Tensor:
+    """``(N, 2)`` x and y kept from ``low`` to the frame's width and height; no upload of limits."""
+    height, width = frame.shape[:2]
+    return torch.stack([values[:, 0].clamp(low, max(low, width)), values[:, 1].clamp(low, max(low, height))], 1)
+
+
+def box_masks(corners: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
     """Boxes as masks that are 1 all over, and their windows."""
     windows = torch.cat([torch.diag_embed(sizes / MASK_SIDE), corners[:, :, None]], 2)
     return corners.new_ones(len(corners), MASK_SIDE, MASK_SIDE), windows

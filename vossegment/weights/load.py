@@ -40,11 +40,12 @@ class WeightsFile:
         return self.path.stem
 
 
-def save_weights(network: nn.Module, path: Path, *, name: str, about: Mapping[str, Any]) -> None:
-    """Writes ``network`` in float16 (batch norm statistics in float32) as ``name``'s weights, by rename."""
+def save_weights(network: nn.Module, path: Path, *, name: str, about: Mapping[str, Any], exact: bool = False) -> None:
+    """Writes ``network`` as ``name``'s weights, by rename: in float16 (batch norm statistics in float32), or as they
+    are if ``exact``."""
     tensors = {
         # A batch norm's statistics keep their range, and cost nothing.
-        key: (value if ".running_" in key else value.half()).contiguous()
+        key: (value if exact or ".running_" in key else value.half()).contiguous()
         for key, value in network.state_dict().items()
         if not key.endswith("num_batches_tracked")
     }
@@ -79,7 +80,22 @@ def load_weights(network: nn.Module, path: Path, *, name: str) -> WeightsFile:
     return WeightsFile(path, name, hashlib.sha256(path.read_bytes()).hexdigest(), about)
 
 
+def network_of(path: Path) -> str:
+    """Whose weights a file of ours says it holds. Raises WeightsError where it is none."""
+    header, _ = _opened(path)
+    return header.get("network", "")
+
+
 def _read(path: Path, name: str) -> tuple[Mapping[str, str], dict[str, Tensor]]:
+    header, tensors = _opened(path)
+    if header.get("network") != name:
+        raise WeightsError(f"{path}: weights of '{header.get('network')}', not of '{name}'; choose that --model")
+    if not all(t.dtype.is_floating_point and torch.isfinite(t).all() for t in tensors.values()):
+        raise WeightsError(f"{path}: holds numbers that are not finite, or no floating-point numbers")
+    return header, tensors
+
+
+def _opened(path: Path) -> tuple[Mapping[str, str], dict[str, Tensor]]:
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file")
     if path.stat().st_size > _MOST_BYTES:
@@ -89,17 +105,10 @@ def _read(path: Path, name: str) -> tuple[Mapping[str, str], dict[str, Tensor]]:
             header = file.metadata() or {}
             if header.get("vossegment") != FORMAT:
                 raise WeightsError(f"{path}: not a weights file of vossegment; train one, or convert it first")
-            if header.get("network") != name:
-                raise WeightsError(
-                    f"{path}: weights of '{header.get('network')}', not of '{name}'; choose that --model"
-                )
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+            return header, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{path}: not a readable safetensors file, or a truncated one ({why})") from None
-    if not all(t.dtype.is_floating_point and torch.isfinite(t).all() for t in tensors.values()):
-        raise WeightsError(f"{path}: holds numbers that are not finite, or no floating-point numbers")
-    return header, tensors
 
 
 def shipped_folder() -> Path:

@@ -1,4 +1,4 @@
-"""SiamMask's published checkpoints, in and out: the same tensors under our names.
+"""SiamMask's published checkpoints, and pysot's of it, in and out: the same tensors under our names.
 
 A checkpoint is a torch pickle (MODELS-siammask, section 10). It is read as data only: one that holds code is refused.
 The official network looks at BGR pictures, ours at RGB: the stem's input channels are turned round on the way.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,25 @@ _PREFIXES = {
     "mask_model.mask.": "mask.",
     "refine_model.": "refine.",
 }
+# pysot trained the same network under names of its own (STVIR/pysot, siammask_r50_l3).
+_PYSOT = {
+    "backbone.": "trunk.",
+    "neck.downsample.downsample.": "adjust.",
+    "neck.downsample.": "adjust.",
+    "rpn_head.cls.": "score.",
+    "rpn_head.loc.": "box.",
+    "mask_head.": "mask.",
+    "refine_head.": "refine.",
+}
 _BRANCH = re.compile(r"^(score|box|mask)\.conv_(kernel|search)\.")
 _OURS = re.compile(r"^(score|box|mask)\.(kernel|search)\.")
 _STEM = "trunk.conv1.weight"
 
 
 def ours(name: str) -> str | None:
-    """Our name of an official tensor, None where there is none."""
+    """Our name of a tensor of SiamMask's program or pysot's, None where there is none."""
     name = name.removeprefix("module.")
-    for prefix, own in _PREFIXES.items():
+    for prefix, own in (*_PREFIXES.items(), *_PYSOT.items()):
         if name.startswith(prefix):
             return _BRANCH.sub(r"\1.\2.", own + name.removeprefix(prefix))
     return None
@@ -120,8 +130,17 @@ def _listed(names: list[str], what: str) -> str:
     return f"{len(names)} {what}: {', '.join(names[:_NAMED])}{more}"
 
 
+def variant(tensors: Iterable[str]) -> str:
+    """Which model of ours the tensors of ``read_official`` fill, told by the branches among them."""
+    branches = {name.split(".", 1)[0] for name in tensors}
+    if "mask" not in branches:
+        return "siamrpn" if "box" in branches else "siamfc"
+    refined = "" if "refine" in branches else "_base"
+    return f"siammask{'' if 'box' in branches else '_2b'}{refined}"
+
+
 def write_official(network: nn.Module, path: Path) -> None:
-    """Writes ``network`` as the official program reads it, by rename."""
+    """Writes ``network`` as SiamMask's program reads it, by rename."""
     state = {official(name): _turned(name, tensor) for name, tensor in network.state_dict().items()}
     with written_whole(path) as beside:
         torch.save({"state_dict": state}, beside)
