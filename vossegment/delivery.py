@@ -19,7 +19,7 @@ from vossegment.media.ahead import ahead
 from vossegment.media.source import Source
 from vossegment.pipeline import Stages, follow
 from vossegment.tracking.prompts import MaskPrompt, Prompt
-from vossegment.tracking.types import Frame, Lost, TrackedFrame, Tracker
+from vossegment.tracking.types import Frame, Lost, Rotated, TrackedFrame, Tracker
 from vossegment.writers.types import PromptRecord, RunInfo, Writer
 
 
@@ -109,10 +109,11 @@ def track_to_files(
     on_frame: Callable[[], None] = lambda: None,
     *,
     lost: Lost = "empty",
+    rotated: Rotated | None = None,
 ) -> Written:
     """Follows checked ``prompts`` through ``source`` and hands every answer to ``writers``, on a thread of theirs.
 
-    ``lost``: as ``follow`` has it.
+    ``lost`` and ``rotated``: as ``follow`` has them.
     Ctrl-C ends after the frame in hand; the files are closed and whole. Errors of any thread are raised here.
     """
     stages = Stages()
@@ -121,7 +122,7 @@ def track_to_files(
     output = _Output(writers, stages)
     try:
         with ahead(Timed(source, stages)) as frames:
-            for answer in follow(frames, tracker, prompts, stages, lost=lost):
+            for answer in follow(frames, tracker, prompts, stages, lost=lost, rotated=rotated):
                 output.put(answer)
                 on_frame()
     except KeyboardInterrupt:

@@ -163,6 +163,18 @@ class LoadedModel:
         }
 
 
+def preset_settings(name: str | None, model: str) -> Mapping[str, Any]:
+    """Settings for ``load`` by a benchmark's name; none for None. Raises InputError for an unknown one, or for a
+    model that does not rank as SiamMask does."""
+    if name is None:
+        return {}
+    if not isinstance(find(model).settings, SiameseSettings):
+        raise InputError(f"preset '{name}' is SiamMask's; choose --model siammask or another of its kind")
+    if name not in PRESETS:
+        raise InputError(one_of("preset", name, PRESETS))
+    return PRESETS[name]
+
+
 def weights_path(name: str, weights: Path | None) -> Path:
     """The file to load: the one named, or the model's own. Raises WeightsError where there is neither."""
     if weights is not None:

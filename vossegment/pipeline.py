@@ -19,6 +19,7 @@ from vossegment.media.ahead import ahead
 from vossegment.media.open import open_source
 from vossegment.tracking.merge import label_map
 from vossegment.tracking.prompts import BoxPrompt, MaskPrompt, Masks, Prompt, check, prompts_of
+from vossegment.tracking.rotated import rotated_box, upright
 from vossegment.tracking.types import (
     Box,
     Frame,
@@ -28,6 +29,7 @@ from vossegment.tracking.types import (
     ObjectRecord,
     Prompts,
     Result,
+    Rotated,
     Status,
     TrackedFrame,
     Tracker,
@@ -55,12 +57,14 @@ def follow(
     stages: Stages | None = None,
     *,
     lost: Lost = "empty",
+    rotated: Rotated | None = None,
 ) -> Iterator[TrackedFrame]:
     """The objects of ``prompts`` through ``frames``, one answer a frame.
 
     An object joins at its prompt's frame; a later prompt of the same id starts it anew there. In that frame, a mask
     given is the mask shown, before any other object's; of two that overlap, the later one is. ``lost`` says what a
-    lost object's mask is; with "keep", its last region is shown where no other object is.
+    lost object's mask is; with "keep", its last region is shown where no other object is. ``rotated``: the kind of box
+    that is made from each mask besides.
     """
     spent = stages if stages is not None else Stages()
     objects = _Objects(tracker)
@@ -78,6 +82,8 @@ def follow(
         records = _records(result, labels, objects.ids, {p.id for p in new})
         if seen is not None:
             records = seen.kept(labels, records)
+        if rotated is not None:
+            records = tuple(_with_rotated(record, labels, rotated) for record in records)
         spent.step += stepped - began
         spent.merge += time.perf_counter() - stepped
         spent.frames += 1
@@ -160,6 +166,18 @@ def _records(
         x0, y0, x1, y1 = boxes[i]
         records.append(ObjectRecord(number, tight, scores[i], area, status, (x0, y0, x1 - x0, y1 - y0)))
     return tuple(sorted(records, key=lambda r: r.id))
+
+
+def _with_rotated(record: ObjectRecord, labels: LabelMap, kind: Rotated) -> ObjectRecord:
+    """The record with its mask's box of this kind; of too small a mask, the tightest upright one."""
+    if record.box is None:
+        return record
+    x, y, w, h = map(int, record.box)
+    part: Mask = np.equal(labels[y : y + h, x : x + w], record.id).astype(np.uint8)
+    corners = rotated_box(part, kind)
+    # Contours run through the centres of pixels: half a pixel further in than their edges.
+    moved = upright(x, y, w, h) if corners is None else corners + np.float32(0.5) + np.array([x, y], np.float32)
+    return replace(record, rotated=tuple((float(a), float(b)) for a, b in moved))
 
 
 def _extent(labels: LabelMap, number: int) -> tuple[Box | None, int]:

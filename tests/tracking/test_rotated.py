@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from vossegment.tracking.rotated import Rotated, rotated_box, upright
-from vossegment.tracking.types import Mask
+from vossegment.tracking.rotated import rotated_box, upright
+from vossegment.tracking.types import Mask, Rotated
 
 
 def drawn(centre: tuple[float, float], size: tuple[float, float], degrees: float) -> Mask:

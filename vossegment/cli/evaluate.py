@@ -36,6 +36,7 @@ def command(
         str, typer.Option("--start", help="What the model starts from: the first mask's tight box, or the mask.")
     ] = "box",
     save_masks: Annotated[bool, typer.Option("--save-masks", help="Keep the label maps, in DIR/masks.")] = False,
+    preset: options.Preset = None,
     model: options.ModelName = options.MODEL,
     weights: options.Weights = None,
     device: options.Device = "auto",
@@ -71,10 +72,17 @@ def command(
         else:
             import torch
 
-            from vossegment.models import load
+            from vossegment.models import load, preset_settings
             from vossegment.pipeline import Stages, segment
 
-            loaded = load(model, weights=weights, device=device, precision=precision, threads=threads)
+            loaded = load(
+                model,
+                weights=weights,
+                device=device,
+                precision=precision,
+                threads=threads,
+                settings=preset_settings(preset, model),
+            )
             stages = Stages()
             run = evaluate(
                 sequences,

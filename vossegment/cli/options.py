@@ -13,6 +13,10 @@ ModelName = Annotated[str, typer.Option("--model", metavar="NAME", help="Which m
 Weights = Annotated[
     Path | None, typer.Option("--weights", metavar="FILE", help="A weights file instead of the model's own.")
 ]
+Preset = Annotated[
+    str | None,
+    typer.Option("--preset", metavar="NAME", help="SiamMask's settings by benchmark: davis, vot2016 or vot2018."),
+]
 Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")]
 Precision = Annotated[
     str,

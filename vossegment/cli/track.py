@@ -14,7 +14,7 @@ from vossegment.cli.progress import Meter
 from vossegment.cli.prompts import Reader
 from vossegment.errors import InputError, one_of
 from vossegment.tracking.prompts import check
-from vossegment.tracking.types import Lost
+from vossegment.tracking.types import Lost, Rotated
 
 if TYPE_CHECKING:
     from vossegment.tracking.siamese import BoxFrom
@@ -26,6 +26,7 @@ EPILOG = options.writers() + options.examples(
 )
 _FORMATS = ("xywh", "xyxy", "cxcywh")
 _BOX_FROM: dict[str, BoxFrom] = {"branch": "branch", "mask": "mask", "both": "both"}
+_ROTATED: dict[str, Rotated] = {"minmax": "minmax", "mbr": "mbr", "opt": "opt"}
 _LOST: dict[str, Lost] = {"empty": "empty", "keep": "keep"}
 
 
@@ -72,6 +73,15 @@ def command(
             "--box-from", help="What the next search window follows: branch, mask or both; default: the model's choice."
         ),
     ] = None,
+    rotated: Annotated[
+        str | None,
+        typer.Option(
+            "--rotated",
+            help="Also a box from each mask, by corners in the records: minmax (upright), mbr (smallest) or opt "
+            "(overlaps most).",
+        ),
+    ] = None,
+    preset: options.Preset = None,
     model: options.ModelName = options.MODEL,
     weights: options.Weights = None,
     device: options.Device = "auto",
@@ -96,9 +106,11 @@ def command(
         raise InputError(one_of("box source", box_from, _BOX_FROM))
     if lost not in _LOST:
         raise InputError(one_of("mask of a lost object", lost, _LOST))
+    if rotated is not None and rotated not in _ROTATED:
+        raise InputError(one_of("kind of box", rotated, _ROTATED))
     from vossegment.delivery import run_info, track_to_files
     from vossegment.media.open import open_source
-    from vossegment.models import find, load
+    from vossegment.models import find, load, preset_settings
     from vossegment.writers.registry import check_output, check_source, open_writers
 
     names = tuple(name.strip() for name in save.split(",") if name.strip())
@@ -116,8 +128,17 @@ def command(
         check_output(folder, names, overwrite)
         for path in (Path(source), *asked.files):
             check_source(path, folder)
+        kind = _ROTATED[rotated] if rotated is not None else None
         origin = _BOX_FROM[box_from] if box_from is not None else None
-        loaded = load(model, weights=weights, device=device, precision=precision, threads=threads, box_from=origin)
+        loaded = load(
+            model,
+            weights=weights,
+            device=device,
+            precision=precision,
+            threads=threads,
+            box_from=origin,
+            settings=preset_settings(preset, model),
+        )
         writers = open_writers(names, folder, run_info(opened, loaded.describe(), prompts))
         for warning in warnings:
             print(f"vossegment: warning: {warning}", file=sys.stderr)
@@ -125,7 +146,7 @@ def command(
         with Meter(opened.name, opened.frames, "frames", quiet=quiet) as meter:
             if device == "auto":
                 meter.say(f"device: {loaded.device} ({loaded.precision})")
-            done = track_to_files(opened, loaded, prompts, writers, meter.advance, lost=_LOST[lost])
+            done = track_to_files(opened, loaded, prompts, writers, meter.advance, lost=_LOST[lost], rotated=kind)
     for warning in done.warnings:
         print(f"vossegment: warning: {warning}", file=sys.stderr)
     if quiet:

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
-from typing import Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vossegment.tracking.types import Mask
+from vossegment.tracking.types import Mask, Rotated
 
-Rotated = Literal["minmax", "mbr", "opt"]
 Corners = npt.NDArray[np.float32]
 """Four corners x, y in order round the box, ``(4, 2)``, in pixels counted from the centre of the first one."""
 _Rectangle = tuple[tuple[float, float], tuple[float, float], float]

@@ -103,6 +103,12 @@ Box = tuple[float, float, float, float]
 """x, y, w, h in frame pixels: as typed and as written, never inside the tensor code."""
 
 
+Corners = tuple[tuple[float, float], ...]
+"""x, y of a box's four corners, in frame pixels, edges."""
+Rotated = Literal["minmax", "mbr", "opt"]
+"""Which box is made from a mask: upright, the smallest, or the one that overlaps it most."""
+
+
 @dataclass(frozen=True)
 class ObjectRecord:
     """One object in one frame, as it is written. ``box`` is the tightest box round the mask, None if empty."""
@@ -113,6 +119,8 @@ class ObjectRecord:
     area: int
     status: Status
     window_box: Box | None = None
+    rotated: Corners | None = None
+    """Where asked for: the mask's box by four corners x, y, in order round it."""
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,10 @@ def load_any(network: nn.Module, path: Path, *, name: str) -> WeightsFile:
     begin. Raises WeightsError as the readers of both do."""
     if not is_checkpoint(path):
         return load_weights(network, path, name=name)
-    fill(network, read_official(path), path)
+    tensors = read_official(path)
+    if variant(tensors) != name:
+        raise WeightsError(f"{path}: a checkpoint of '{variant(tensors)}', not of '{name}'; choose that --model")
+    fill(network, tensors, path)
     return WeightsFile(path, name, hashlib.sha256(path.read_bytes()).hexdigest(), {"origin": "official checkpoint"})
 
 

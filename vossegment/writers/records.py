@@ -108,7 +108,7 @@ def _head(run: RunInfo) -> dict[str, Any]:
 
 
 def _object(record: ObjectRecord) -> dict[str, Any]:
-    written = {
+    written: dict[str, Any] = {
         "id": record.id,
         "box": _box(record.box),
         "score": round(float(record.score), 4),
@@ -117,6 +117,8 @@ def _object(record: ObjectRecord) -> dict[str, Any]:
     }
     if record.window_box is not None:
         written["window_box"] = _box(record.window_box)
+    if record.rotated is not None:
+        written["rotated_box"] = [[round(x, 2), round(y, 2)] for x, y in record.rotated]
     return written
 
 
