@@ -1,4 +1,4 @@
-"""The one anchor grid: five shapes on each of the response's 25 x 25 cells (MODELS, SiamMask section 5)."""
+"""The one anchor grid: five shapes on each response cell, 25 x 25 of them in tracking (MODELS, SiamMask section 5)."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def anchor_sizes() -> Tensor:
     return torch.tensor(sizes, dtype=torch.float32)
 
 
-def anchor_grid() -> Tensor:
-    """``(4, 5, 25, 25)`` cx, cy, w, h in pixels of the search crop, edges (the crop's centre is 127.5)."""
-    along = torch.arange(RESPONSE) * STRIDE - (RESPONSE - 1) * STRIDE / 2 + SEARCH / 2
+def anchor_grid(response: int = RESPONSE, search: int = SEARCH) -> Tensor:
+    """``(4, 5, R, R)`` cx, cy, w, h in pixels of the search crop, edges (the centre of one of 255 is 127.5)."""
+    along = torch.arange(response) * STRIDE - (response - 1) * STRIDE / 2 + search / 2
     sizes = anchor_sizes()
-    shape = (len(RATIOS), RESPONSE, RESPONSE)
+    shape = (len(RATIOS), response, response)
     return torch.stack(
         [
             along[None, None, :].expand(shape),

@@ -41,6 +41,42 @@ def box_loss(boxes: Tensor, deltas: Tensor, labels: Tensor) -> Tensor:
     return _mean(each, labels == 1)
 
 
+def weighted_box_loss(boxes: Tensor, deltas: Tensor, labels: Tensor) -> Tensor:
+    """L1 summed over dx, dy, dw, dh, each sample's positive anchors weighing as much as another's, over the samples
+    (SiamMask's code; its paper says smooth L1).
+
+    ``boxes`` and ``deltas`` ``(N, 4, 5, R, R)``, ``labels`` ``(N, 5, R, R)``.
+    """
+    positive = (labels == 1).to(boxes.dtype)
+    weight = positive / (positive.sum((1, 2, 3), keepdim=True) + 1e-6)
+    return ((boxes - deltas).abs().sum(1) * weight).sum() / len(boxes)
+
+
+def window_loss(logits: Tensor, targets: Tensor) -> MaskLoss:
+    """Mean of log(1 + exp(-c m)) over the windows of positive cells (SiamMask Eq. 3, as its code has it): logits
+    ``(M, s, s)`` are enlarged to the targets' ``(M, 127, 127)``, uint8 1, 0 or UNKNOWN, whose pixels count ln 2.
+
+    No windows, no loss.
+    """
+    if logits.shape[1:] != targets.shape[1:]:
+        logits = F.interpolate(logits[:, None], size=targets.shape[1:], mode="bilinear", align_corners=True)[:, 0]
+    signs = torch.where(targets == UNKNOWN, 0.0, torch.where(targets == 1, 1.0, -1.0))
+    logistic = F.softplus(-signs * logits).mean() if len(logits) else logits.sum()
+    inside, truth = logits.detach() >= 0, targets == 1
+    union = (inside | truth).sum((1, 2))
+    iou = (inside & truth).sum((1, 2)) / union.clamp(min=1)
+    return MaskLoss(logistic, logistic.new_zeros(()), iou.mean() if len(iou) else logistic.new_zeros(()))
+
+
+def similarity_loss(scores: Tensor, labels: Tensor) -> Tensor:
+    """Mean logistic loss over positive and negative cells, half each (SiamFC; L_sim of SiamMask's two branches).
+
+    ``scores`` ``(N, R, R)`` logits, ``labels`` ``(N, R, R)`` 1 or 0, -1 not counted.
+    """
+    each = F.binary_cross_entropy_with_logits(scores, labels.clamp(min=0).to(scores.dtype), reduction="none")
+    return 0.5 * _mean(each, labels == 1) + 0.5 * _mean(each, labels == 0)
+
+
 class MaskLoss(NamedTuple):
     """``logistic`` and ``dice`` means over the counted cells, and the ``iou`` to watch."""
 

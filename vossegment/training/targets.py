@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from numpy.random import Generator
+from torch import Tensor
 
 from vossegment.networks.refinement import WINDOW
 from vossegment.tracking.anchors import MASK_FIRST, STRIDE, anchor_grid, encode, overlap
@@ -21,8 +22,8 @@ Cells = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class AnchorTargets:
-    """``labels`` ``(5, 25, 25)`` 1, 0 or -1 (not counted) after sampling, ``all_labels`` before it; ``deltas``
-    ``(4, 5, 25, 25)``."""
+    """``labels`` ``(5, R, R)`` 1, 0 or -1 (not counted) after sampling, ``all_labels`` before it; ``deltas``
+    ``(4, 5, R, R)``; R is 25 unless the grid is another."""
 
     labels: npt.NDArray[np.int8]
     all_labels: npt.NDArray[np.int8]
@@ -31,28 +32,34 @@ class AnchorTargets:
 
 
 def anchor_targets(
-    box: tuple[float, float, float, float] | None, rng: Generator, *, positives: int = 16, total: int = 64
+    box: tuple[float, float, float, float] | None,
+    rng: Generator,
+    *,
+    positives: int = 16,
+    total: int = 64,
+    anchors: Tensor = _ANCHORS,
 ) -> AnchorTargets:
     """Labels for a target ``box`` cx, cy, w, h in crop pixels, or for a crop without one.
 
     As SiamMask's code: IoU over .6 positive, under .3 negative, at most 16 and 64 kept; a crop without the target
-    gives 16 negatives from the middle 7x7 cells.
+    gives 16 negatives from the middle 7x7 cells. ``anchors``: as ``anchor_grid`` makes them.
     """
-    shape = _ANCHORS.shape[1:]
+    shape = anchors.shape[1:]
     labels = np.full(shape, -1, np.int8)
     if box is None:
-        middle = labels[:, 9:16, 9:16]
+        edge = max(shape[1] - 7, 0) // 2
+        middle = labels[:, edge : shape[1] - edge, edge : shape[1] - edge]
         chosen = rng.choice(middle.size, 16, replace=False)
         middle[np.unravel_index(chosen, middle.shape)] = 0
         nothing = np.zeros(shape, np.float32)
-        return AnchorTargets(labels, np.zeros(shape, np.int8), np.zeros(_ANCHORS.shape, np.float32), nothing)
+        return AnchorTargets(labels, np.zeros(shape, np.int8), np.zeros(anchors.shape, np.float32), nothing)
     target = torch.tensor(box, dtype=torch.float32)
-    overlaps = overlap(target, _ANCHORS).numpy()
+    overlaps = overlap(target, anchors).numpy()
     kept = _some(np.flatnonzero(overlaps > POSITIVE), positives, rng)
     labels.reshape(-1)[kept] = 1
     labels.reshape(-1)[_some(np.flatnonzero(overlaps < NEGATIVE), total - len(kept), rng)] = 0
     every = np.where(overlaps > POSITIVE, 1, np.where(overlaps < NEGATIVE, 0, -1)).astype(np.int8)
-    return AnchorTargets(labels, every, encode(target, _ANCHORS).numpy(), overlaps)
+    return AnchorTargets(labels, every, encode(target, anchors).numpy(), overlaps)
 
 
 def _some(indices: npt.NDArray[np.int64], most: int, rng: Generator) -> npt.NDArray[np.int64]:
@@ -92,11 +99,12 @@ UNKNOWN = 255
 """Value of mask target pixels outside the search crop: they count in no loss."""
 
 
-def mask_windows(mask: Mask, cells: Cells) -> npt.NDArray[np.uint8]:
-    """``(K, 127, 127)`` windows of the search crop's mask: 1 object, 0 not, UNKNOWN outside the crop."""
-    padding = -MASK_FIRST
+def mask_windows(mask: Mask, cells: Cells, *, first: int = MASK_FIRST) -> npt.NDArray[np.uint8]:
+    """``(K, 127, 127)`` windows of the search crop's mask: 1 object, 0 not, UNKNOWN outside the crop. ``first``: where
+    the first cell's window begins."""
+    padding = -first
     padded = np.full((mask.shape[0] + 2 * padding, mask.shape[1] + 2 * padding), UNKNOWN, np.uint8)
-    padded[padding:-padding, padding:-padding] = mask > 127
+    padded[padding : padding + mask.shape[0], padding : padding + mask.shape[1]] = mask > 127
     return (
         np.stack([padded[r * STRIDE : r * STRIDE + WINDOW, c * STRIDE : c * STRIDE + WINDOW] for r, c in cells])
         if len(cells)
