@@ -80,7 +80,7 @@ def changed(before: dict[str, Tensor], network: torch.nn.Module) -> set[str]:
     return {k for k, v in network.state_dict().items() if not torch.equal(v, before[k])}
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if not recipe.epochs])
 def test_rate_ends(name: str) -> None:
     """The rate begins at the recipe's, or warms up to it, falls all the way, and ends at the final one."""
     recipe = RECIPES[name]

@@ -60,6 +60,7 @@ def test_shapes(library: Library, recipe: E3SNRecipe) -> None:
             "labels": ((5, 25, 25), torch.int8),
             "all_labels": ((5, 25, 25), torch.int8),
             "deltas": ((4, 5, 25, 25), torch.float32),
+            "similar": ((25, 25), torch.int8),
             "cells": ((k, 2), torch.int64),
             "signs": ((k,), torch.int8),
             "masks": ((k, 127, 127), torch.uint8),

@@ -16,9 +16,11 @@ from vossegment.training.recipes import RECIPES
 from vossegment.training.recipes.base import Recipe
 from vossegment.training.recipes.e3sn import E3SNRecipe
 from vossegment.training.recipes.guided import GUIDED, GuidedRecipe
+from vossegment.training.recipes.siammask import SIAMMASK, SiamMaskRecipe
+from vossegment.training.siammask_task import SiamMaskTask
 from vossegment.training.tasks import task_of
 
-KINDS: dict[type[Recipe], type] = {E3SNRecipe: E3SNTask, GuidedRecipe: GuidedTask}
+KINDS: dict[type[Recipe], type] = {E3SNRecipe: E3SNTask, GuidedRecipe: GuidedTask, SiamMaskRecipe: SiamMaskTask}
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -29,7 +31,7 @@ def test_recipe(name: str) -> None:
     assert recipe.model in MODELS
     with torch.device("meta"):
         stages = MODELS[recipe.model].build().trunk.stage_modules()  # type: ignore[operator,union-attr]
-    assert 0 <= recipe.frozen_stages < len(stages)
+    assert 0 <= recipe.frozen_stages <= len(stages)
     assert 0 < recipe.final_rate <= recipe.rate
     assert 0 <= recipe.warm_up < recipe.steps
     assert 0 <= recipe.average < 1
@@ -92,3 +94,14 @@ def test_the_papers_recipe() -> None:
     assert (recipe.mask_factor, recipe.trunk_frozen_until) == (0.1, 0.5)
     assert not recipe.train_negative_masks
     assert recipe.steps * recipe.batch == pytest.approx(20 * 600_000, rel=1e-4)
+
+
+def test_siammasks_recipe() -> None:
+    """Two stages of 20 epochs, as its program trains them: all of it, then the masks on what the first learned."""
+    base = SIAMMASK.before
+    assert isinstance(base, SiamMaskRecipe)
+    assert (base.model, SIAMMASK.model, SIAMMASK.trained) == ("siammask_base", "siammask", "masks")
+    assert (base.loss_score, base.loss_box, base.loss_mask, SIAMMASK.loss_mask) == (1, 1.2, 36, 36)
+    assert (base.pairs.search, base.pairs.response, SIAMMASK.pairs.search, SIAMMASK.pairs.response) == (255, 25, 143, 3)
+    assert base.steps * base.batch == 20 * 600_000
+    assert SIAMMASK.steps * SIAMMASK.batch == 20 * 200_000

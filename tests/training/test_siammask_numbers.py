@@ -12,7 +12,9 @@ from numpy.random import default_rng
 from numpy.typing import NDArray
 
 from vossegment.tracking.anchors import MASK_FIRST, anchor_grid
+from vossegment.training.engine import rate_factor
 from vossegment.training.losses import score_loss, weighted_box_loss, window_loss
+from vossegment.training.recipes.siammask import BASE, SIAMMASK, SIAMRPN, SiamMaskRecipe
 from vossegment.training.targets import anchor_targets, mask_windows
 
 FILE = Path(__file__).parents[2].parent / "shared" / "reference" / "siammask_training.npz"
@@ -106,3 +108,15 @@ def test_mask_loss(numbers: dict[str, NDArray[Any]], kind: str) -> None:
         assert logits.grad is not None
         got = logits.grad.flatten(1).numpy()[:4] if kind == "base" else logits.grad[0].flatten().numpy()
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("key", "recipe"),
+    [("siammask_base", BASE), ("siammask_sharp", SIAMMASK), ("siamrpn_resnet", SIAMRPN)],
+)
+def test_learning_rates(numbers: dict[str, NDArray[Any]], key: str, recipe: SiamMaskRecipe) -> None:
+    """Of each epoch, from its first step to its last."""
+    for epoch, rate in enumerate(numbers[f"lr_{key}"]):
+        first, end = (-(-k * recipe.steps // recipe.epochs) for k in (epoch, epoch + 1))
+        for step in (first, end - 1):
+            assert recipe.rate * rate_factor(recipe, step) == pytest.approx(rate, rel=1e-6)

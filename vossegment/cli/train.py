@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +26,10 @@ EPILOG = options.examples(
 
 
 def command(
-    recipe: Annotated[str, typer.Argument(help="guided, e3sn (the paper's schedule) or e3sn_small (two CPU cores).")],
+    recipe: Annotated[
+        str,
+        typer.Argument(help="guided, e3sn, e3sn_small, siammask, siammask_2b, siamrpn or siamfc."),
+    ],
     data: Annotated[
         list[str] | None,
         typer.Option(
@@ -67,7 +73,7 @@ def command(
     import torch
 
     from vossegment.runtime.prepare import choose_device
-    from vossegment.training.run import Settings, check_out, train
+    from vossegment.training.run import Settings, check_out, stages, train
     from vossegment.training.sets import load_sets
 
     chosen = RECIPES[recipe]
@@ -77,14 +83,14 @@ def command(
     settings = Settings(folder, trunk, init, choose_device(device), seed, minutes, workers, resume)
     if threads:
         torch.set_num_threads(threads)
-    meter = Meter(recipe, chosen.steps, "steps", quiet=quiet)
-
-    def show(progress: Progress) -> None:
-        parts = " ".join(f"{k} {v:.3f}" for k, v in progress.losses.items())
-        meter.begin_at(progress.first)
-        meter.advance(progress.step - meter.done, f"{progress.samples_per_second:.1f} samples/s {parts}")
-
-    outcome = train(chosen, sets, settings, on_progress=show, say=meter.say, running=meter)
+    ends = None if minutes is None else time.monotonic() + 60 * minutes
+    for stage, of_stage in stages(chosen, settings):
+        left = None if ends is None else max(0.0, ends - time.monotonic()) / 60
+        meter = Meter(stage.name, stage.steps, "steps", quiet=quiet)
+        told = partial(_show, meter)
+        outcome = train(stage, sets, replace(of_stage, minutes=left), on_progress=told, say=meter.say, running=meter)
+        if not outcome.finished:
+            break
     if not quiet:
         scores = outcome.held_out
         for name, value in scores.videos.items():
@@ -95,5 +101,11 @@ def command(
             share = f"{100 * scores.first_masks:.1f}"
             print(f"held out: first mask from a box, IoU {share} over {scores.stills} objects", file=sys.stderr)
         if not outcome.finished:
-            print(f"stopped at step {outcome.step} of {chosen.steps}; --resume goes on", file=sys.stderr)
+            print(f"stopped at step {outcome.step} of {stage.steps} of {stage.name}; --resume goes on", file=sys.stderr)
     print(outcome.weights)
+
+
+def _show(meter: Meter, progress: Progress) -> None:
+    parts = " ".join(f"{k} {v:.3f}" for k, v in progress.losses.items())
+    meter.begin_at(progress.first)
+    meter.advance(progress.step - meter.done, f"{progress.samples_per_second:.1f} samples/s {parts}")

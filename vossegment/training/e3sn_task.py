@@ -44,6 +44,9 @@ class E3SNTask:
             {"params": [net.level_weights], "lr": r.rate * r.level_factor, "weight_decay": 0.0},
         ]
 
+    def still(self, network: nn.Module, *, step: int) -> list[nn.Module]:
+        return []
+
     def losses(
         self, network: nn.Module, batch: Mapping[str, Tensor], *, step: int, device: torch.device
     ) -> dict[str, Tensor]:

@@ -50,10 +50,15 @@ class _From(Sampler[int]):
 
 def rate_factor(recipe: Recipe, step: int) -> float:
     """Learning rate at ``step`` as a share of ``recipe.rate``."""
+    last = recipe.final_rate / recipe.rate
+    if recipe.epochs:
+        epoch, warm = min(step * recipe.epochs // max(1, recipe.steps), recipe.epochs - 1), recipe.warm_epochs
+        if epoch < warm:
+            return float((recipe.warm_rate / recipe.rate) ** (1 - epoch / warm))
+        return float(last ** ((epoch - warm) / max(1, recipe.epochs - 1 - warm)))
     if step < recipe.warm_up:
         return (step + 1) / recipe.warm_up
     done = (step - recipe.warm_up) / max(1, recipe.steps - recipe.warm_up)
-    last = recipe.final_rate / recipe.rate
     if recipe.decay == "log":
         return float(last**done)
     return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * done))
@@ -68,6 +73,10 @@ class Task(Protocol):
 
     def groups(self, network: nn.Module) -> list[dict[str, Any]]:
         """The parameters by learning rate, as optimisers take them."""
+        ...
+
+    def still(self, network: nn.Module, *, step: int) -> list[nn.Module]:
+        """Parts besides the trunk's that do not train at this step."""
         ...
 
     def losses(
@@ -106,6 +115,7 @@ class Trainer:
         self._trunk.freeze(recipe.frozen_stages)
         self.average = copy.deepcopy(network).eval() if recipe.average else network
         self.trunk = [p for p in self._trunk.parameters() if p.requires_grad]
+        self._still: list[nn.Module] = []
         self.optimiser = self._optimiser()
         self.step = 0
         self.seconds = 0.0
@@ -179,6 +189,12 @@ class Trainer:
             stage.eval()  # batch norm of what does not train keeps its statistics
         for p in self.trunk:
             p.requires_grad_(not waits)
+        still = self.task.still(self.network, step=self.step)
+        for module in (*self._still, *still):  # what stood still may go on
+            module.requires_grad_(not any(module is other for other in still))
+        for module in still:
+            module.eval()
+        self._still = still
 
     def _step(self, batch: Mapping[str, Tensor]) -> dict[str, float]:
         parts = self.task.losses(self.network, batch, step=self.step, device=self.device)

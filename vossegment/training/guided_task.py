@@ -37,12 +37,15 @@ class GuidedTask:
         rest = [p for p in net.parameters() if p in stem or p not in set(net.trunk.parameters())]
         return [{"params": rest, "lr": r.rate}, {"params": trunk, "lr": r.rate * r.trunk_factor}]
 
+    def still(self, network: nn.Module, *, step: int) -> list[nn.Module]:
+        r = self.recipe
+        return [cast(Guided, network).trunk.mask_stem] if step >= r.mask_stem_until * r.steps else []
+
     def losses(
         self, network: nn.Module, batch: Mapping[str, Tensor], *, step: int, device: torch.device
     ) -> dict[str, Tensor]:
         """The mean over the targets; ``iou_1`` is the first target's, ``iou`` the last one's."""
         r, net = self.recipe, cast(Guided, network)
-        net.trunk.mask_stem.requires_grad_(step < r.mask_stem_until * r.steps)
         truths, hops = masks(batch["masks"], device), batch["hops"].to(device)
         starts = batch["start"].to(device).nonzero()[:, 0]
         guidance, rivals = masks(batch["guidance"], device), masks(batch["rivals"], device)

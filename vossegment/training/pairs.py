@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,15 +12,23 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from vossegment.errors import DataError
-from vossegment.tracking.anchors import SEARCH, TEMPLATE
+from vossegment.tracking.anchors import MASK_FIRST, RESPONSE, SEARCH, STRIDE, TEMPLATE, anchor_grid
 from vossegment.tracking.geometry import FloatArray
 from vossegment.tracking.types import Image
 from vossegment.training import augment
 from vossegment.training.clips import ClipMaker, Shot
 from vossegment.training.library import EdgeBox, Mask, tight_box
 from vossegment.training.maps import invert, similarity
-from vossegment.training.targets import UNKNOWN, anchor_targets, mask_windows, sample_cells
+from vossegment.training.targets import (
+    MOST_POSITIVES,
+    UNKNOWN,
+    anchor_targets,
+    mask_windows,
+    sample_cells,
+    similar_cells,
+)
 
+CellsFrom = Literal["overlap", "anchors", "centre"]
 _MOST_DRAWS = 200
 
 
@@ -42,21 +50,43 @@ class PairSettings:
     flip: float = 0.5  # [ours]
     negative_pairs: float = 0.0
     """Share of pairs whose search crop shows another clip, without the target."""
+    search: int = SEARCH
+    """Side of a search crop: 255, or 143 for nine cells."""
+    apart: bool = False
+    """Scales are drawn for the two axes apart, as SiamMask's code does."""
+    cells_from: CellsFrom = "overlap"
+    """Which cells get a mask: "overlap" samples as E3SN does, of the next three numbers each; "anchors" takes those
+    of the anchors kept as positive, "centre" those that are similar (SiamMask, three and two branches)."""
     positives: int = 3
     near: int = 0
     negatives: int = 1
 
     @property
     def cells(self) -> int:
-        return self.positives + self.near + self.negatives
+        """Cells a sample, as many as there may be."""
+        return self.positives + self.near + self.negatives if self.cells_from == "overlap" else MOST_POSITIVES
+
+    @property
+    def response(self) -> int:
+        """Cells a side of the response."""
+        return RESPONSE if self.search == SEARCH else (self.search - TEMPLATE) // STRIDE + 1
 
 
 def context_window(
-    box: EdgeBox, size: int, rng: Generator, *, shift: float, scale: float, turn: float, mirrored: bool
+    box: EdgeBox,
+    size: int,
+    rng: Generator,
+    *,
+    shift: float,
+    scale: float,
+    turn: float,
+    mirrored: bool,
+    apart: bool = False,
 ) -> FloatArray:
     """Window of ``size`` pixels in which ``box`` has a template's scale, moved by a random shift, scale and turn.
 
-    ``shift`` in window pixels; ``scale`` is drawn for both axes together. Maps window pixels to shot pixels.
+    ``shift`` in window pixels; ``scale`` is drawn for both axes together, or ``apart``. Maps window pixels to shot
+    pixels.
     """
     w, h = box[2] - box[0], box[3] - box[1]
     side = np.sqrt((w + (w + h) / 2) * (h + (w + h) / 2))
@@ -65,6 +95,10 @@ def context_window(
     middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
     placed = (size / 2 + float(dx), size / 2 + float(dy))
     forward = similarity(middle, placed, zoom, rng.uniform(-turn, turn), mirrored)
+    if apart:
+        stretch = (1 + rng.uniform(-scale, scale)) / (1 + rng.uniform(-scale, scale))
+        forward[1] = forward[1] * stretch
+        forward[1, 2] += placed[1] * (1 - stretch)
     return invert(forward)
 
 
@@ -95,7 +129,7 @@ class PairDataset(Dataset[dict[str, Tensor]]):
                 return None
         mirrored = rng.random() < s.flip
         template, visible = self._crop(reference, TEMPLATE, rng, s.template_shift, s.template_scale, mirrored)
-        search, mask = self._crop(target, SEARCH, rng, s.search_shift, s.search_scale, mirrored)
+        search, mask = self._crop(target, s.search, rng, s.search_shift, s.search_scale, mirrored)
         if not _shown(visible, 0.02) or not _shown(mask, 0.008):
             return None
         template, search = self._colours(template, search, rng)
@@ -103,10 +137,20 @@ class PairDataset(Dataset[dict[str, Tensor]]):
         centred = (
             None if box is None else ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[2] - box[0], box[3] - box[1])
         )
-        anchors = anchor_targets(centred, rng)
-        cells, signs = sample_cells(anchors.overlaps, rng, positives=s.positives, negatives=s.negatives, near=s.near)
+        grid = anchor_grid(s.response, s.search)
+        anchors = anchor_targets(centred, rng, anchors=grid)
+        similar = similar_cells(None if centred is None else centred[:2], grid)
+        if s.cells_from == "overlap":
+            cells, signs = sample_cells(
+                anchors.overlaps, rng, positives=s.positives, negatives=s.negatives, near=s.near
+            )
+        else:
+            positive = anchors.labels.max(0) == 1 if s.cells_from == "anchors" else similar == 1
+            cells = np.argwhere(positive)[: s.cells]
+            signs = np.ones(len(cells), np.int8)
         # Another clip's object is no target: there is nothing to cut out.
-        windows = mask_windows(np.zeros_like(mask) if negative else mask, cells)
+        first = MASK_FIRST if s.search == SEARCH else 0
+        windows = mask_windows(np.zeros_like(mask) if negative else mask, cells, first=first)
         missing = s.cells - len(cells)
         return {
             "template": template,
@@ -114,6 +158,7 @@ class PairDataset(Dataset[dict[str, Tensor]]):
             "labels": anchors.labels,
             "all_labels": anchors.all_labels,
             "deltas": anchors.deltas,
+            "similar": similar,
             "cells": np.pad(cells, ((0, missing), (0, 0))),
             "signs": np.pad(signs, (0, missing)),  # 0: no cell here
             "masks": np.pad(windows, ((0, missing), (0, 0), (0, 0)), constant_values=UNKNOWN),
@@ -123,7 +168,10 @@ class PairDataset(Dataset[dict[str, Tensor]]):
         self, shot: Shot, size: int, rng: Generator, shift: float, scale: float, mirrored: bool
     ) -> tuple[Image, Mask]:
         turn = self.settings.turn
-        window = context_window(shot.box, size, rng, shift=shift, scale=scale, turn=turn, mirrored=mirrored)
+        apart = self.settings.apart
+        window = context_window(
+            shot.box, size, rng, shift=shift, scale=scale, turn=turn, mirrored=mirrored, apart=apart
+        )
         return shot.render(window, size)
 
     def _colours(self, template: Image, search: Image, rng: Generator) -> tuple[Image, Image]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,9 +29,10 @@ from vossegment.training.sets import TrainingData
 from vossegment.training.sheets import sample_sheet, strips, write_sheet
 from vossegment.training.tasks import task_of
 from vossegment.weights.imagenet import load_imagenet
-from vossegment.weights.load import load_weights, save_weights
+from vossegment.weights.load import load_weights, network_of, save_weights
 from vossegment.whole_files import written_whole
 
+_CHECKPOINT, _WEIGHTS, _LOG = "checkpoint.pt", "weights.safetensors", "log.jsonl"
 _SHOWN = 24
 """Samples on the sheet: the very first ones."""
 
@@ -49,6 +50,8 @@ class Settings:
     minutes: float | None = None
     workers: int = 1
     resume: bool = False
+    log: Path | None = None
+    """Where the log is kept, if not in ``out``: the stages of one run share it."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,11 @@ def check_out(out: Path, resume: bool) -> None:
     """Raises OutputError unless ``out`` can take this run: new, or a checkpoint there and ``resume``."""
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: a file, wanted a folder for the run")
-    there = (out / "checkpoint.pt").is_file()
+    there = (out / _CHECKPOINT).is_file() or any(out.glob(f"*/{_CHECKPOINT}"))
     if there and not resume:
         raise OutputError(f"{out}: holds a run already; give --resume to go on with it, or another --out")
     if resume and not there:
-        raise OutputError(f"{out}: no checkpoint.pt to resume from")
+        raise OutputError(f"{out}: no {_CHECKPOINT} to resume from")
 
 
 def fingerprint(data: TrainingData) -> str:
@@ -78,11 +81,12 @@ def fingerprint(data: TrainingData) -> str:
     return hashlib.sha256(names.encode()).hexdigest()
 
 
-def keep_log(path: Path, step: int) -> None:
-    """Drops the lines of steps that the checkpoint does not know, so that each step stands once."""
+def keep_log(path: Path, stage: str, step: int) -> None:
+    """Drops a stage's lines of steps that its checkpoint does not know, so that each step stands once."""
     if path.is_file():
         lines = path.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if json.loads(line)["step"] <= step]
+        told = [(line, json.loads(line)) for line in lines]
+        kept = [line for line, said in told if said.get("stage", stage) != stage or said["step"] <= step]
         with written_whole(path) as part:
             part.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
@@ -99,6 +103,29 @@ def _score(network: nn.Module, recipe: Recipe, data: TrainingData, settings: Set
     return scores
 
 
+def load_stage(network: nn.Module, path: Path, recipe: Recipe) -> str:
+    """Fills ``network`` from weights of its own kind, or of the stage before, whose parts it has all and more; says
+    which file it was. Raises WeightsError for any other."""
+    before = recipe.before
+    if before is None or network_of(path) != before.model:
+        return load_weights(network, path, name=recipe.model).sha256
+    smaller = find(before.model).build()
+    found = load_weights(smaller, path, name=before.model)
+    network.load_state_dict({**network.state_dict(), **smaller.state_dict()})
+    return found.sha256
+
+
+def stages(recipe: Recipe, settings: Settings) -> list[tuple[Recipe, Settings]]:
+    """What is to be trained one after another: the recipe, and what it builds on first, in a folder of its own."""
+    before = recipe.before
+    if before is None or settings.init is not None or (settings.out / _CHECKPOINT).is_file():
+        return [(recipe, settings)]
+    folder, log = settings.out / before.name, settings.log or settings.out / _LOG
+    first = replace(settings, out=folder, log=log, resume=(folder / _CHECKPOINT).is_file())
+    second = replace(settings, init=folder / _WEIGHTS, log=log, resume=False)
+    return [*stages(before, first), (recipe, second)]
+
+
 def train(
     recipe: Recipe,
     data: TrainingData,
@@ -113,18 +140,18 @@ def train(
 
     Raises OutputError, DataError and WeightsError as its parts do.
     """
-    check_out(settings.out, settings.resume)
+    if settings.log is None:  # of several stages, the first was checked for all
+        check_out(settings.out, settings.resume)
     check_held_out(data.held_out)
     torch.manual_seed(settings.seed)
     network = find(recipe.model).build()
     task = task_of(recipe)
     trainer = Trainer(network, recipe, task, device=settings.device, seed=settings.seed, data=fingerprint(data))
-    checkpoint = settings.out / "checkpoint.pt"
+    checkpoint, log_file = settings.out / _CHECKPOINT, settings.log or settings.out / _LOG
     if settings.resume:
         trainer.resume(checkpoint)
-        keep_log(settings.out / "log.jsonl", trainer.step)
     elif settings.init is not None:
-        trainer.origin = load_weights(network, settings.init, name=recipe.model).sha256
+        trainer.origin = load_stage(network, settings.init, recipe)
         trainer.restart_average()
     else:
         trainer.origin = load_imagenet(cast(Trunk, network.trunk), settings.trunk)
@@ -138,10 +165,14 @@ def train(
     say(json.dumps(asdict(recipe)))
     samples = task.samples(library, settings.seed)
     write_sheet(settings.out / "samples.png", sample_sheet(samples, range(_SHOWN)))
-    with (settings.out / "log.jsonl").open("a" if settings.resume else "w", encoding="utf-8") as log:
+    if settings.resume or settings.log is not None:
+        keep_log(log_file, recipe.name, trainer.step)
+    else:
+        log_file.unlink(missing_ok=True)
+    with log_file.open("a", encoding="utf-8") as log:
 
         def record(progress: Progress) -> None:
-            log.write(json.dumps(asdict(progress)) + "\n")
+            log.write(json.dumps({"stage": recipe.name, **asdict(progress)}) + "\n")
             log.flush()
             on_progress(progress)
 
@@ -153,7 +184,7 @@ def train(
                 on_progress=record,
                 on_checkpoint=lambda: trainer.save(checkpoint),
             )
-    weights = settings.out / "weights.safetensors"
+    weights = settings.out / _WEIGHTS
     about: dict[str, Any] = {
         "recipe": asdict(recipe),
         "seed": settings.seed,

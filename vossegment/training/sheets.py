@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from vossegment.data.sequence import Sequence
 from vossegment.evaluation.measures import region_similarity
-from vossegment.tracking.anchors import MASK_FIRST, STRIDE, anchor_grid, decode
+from vossegment.tracking.anchors import MASK_FIRST, SEARCH, STRIDE, anchor_grid, decode
 from vossegment.tracking.types import Image, LabelMap
 from vossegment.training.library import Mask
 from vossegment.whole_files import make_folder, written_whole
@@ -134,7 +134,7 @@ def _pair_row(index: int, item: dict[str, Tensor]) -> list[Tile]:
     drawn = outlined(tinted(search, mask, TRUTH), mask, TRUTH)
     present = bool(item["deltas"].any())  # without a target there is nothing to encode
     if present:
-        x, y, w, h = decode(item["deltas"], anchor_grid())[:, 0, 0, 0].tolist()
+        x, y, w, h = decode(item["deltas"], anchor_grid(item["labels"].shape[-1], len(search)))[:, 0, 0, 0].tolist()
         corners = (round(x - w / 2), round(y - h / 2)), (round(x + w / 2) - 1, round(y + h / 2) - 1)
         cv2.rectangle(drawn, *corners, OUTLINE, 1)
     return [Tile(item["template"].numpy(), str(index)), Tile(drawn, "search" if present else "search: absent")]
@@ -143,12 +143,13 @@ def _pair_row(index: int, item: dict[str, Tensor]) -> list[Tile]:
 def _joined_windows(item: dict[str, Tensor]) -> Mask:
     """The search crop's mask as far as the mask windows of its positive cells show it."""
     size, windows = item["search"].shape[0], item["masks"].numpy()
-    padding, side = -MASK_FIRST, windows.shape[-1]
+    side = windows.shape[-1]
+    padding = -MASK_FIRST if size == SEARCH else 0
     whole = np.zeros((size + 2 * padding, size + 2 * padding), np.uint8)
     for (r, c), sign, window in zip(item["cells"].tolist(), item["signs"].tolist(), windows, strict=True):
         if sign == 1:
             whole[r * STRIDE : r * STRIDE + side, c * STRIDE : c * STRIDE + side][window == 1] = 255
-    return whole[padding:-padding, padding:-padding]
+    return whole[padding : padding + size, padding : padding + size]
 
 
 def _strip(sequence: Sequence, labels: ListOf[LabelMap], count: int) -> list[Tile]:

@@ -15,6 +15,10 @@ from vossegment.tracking.anchors import MASK_FIRST, STRIDE, anchor_grid, encode,
 from vossegment.training.library import Mask
 
 POSITIVE, NEGATIVE = 0.6, 0.3  # [E3SN 4.1]
+MOST_POSITIVES = 16
+"""Positive anchors kept a crop [o: SiamMask]."""
+SIMILAR = 16.0
+"""Pixels from the target's centre within which a cell is similar to the template [SiamFC]."""
 _ANCHORS = anchor_grid()
 
 Cells = npt.NDArray[np.int64]
@@ -35,7 +39,7 @@ def anchor_targets(
     box: tuple[float, float, float, float] | None,
     rng: Generator,
     *,
-    positives: int = 16,
+    positives: int = MOST_POSITIVES,
     total: int = 64,
     anchors: Tensor = _ANCHORS,
 ) -> AnchorTargets:
@@ -60,6 +64,15 @@ def anchor_targets(
     labels.reshape(-1)[_some(np.flatnonzero(overlaps < NEGATIVE), total - len(kept), rng)] = 0
     every = np.where(overlaps > POSITIVE, 1, np.where(overlaps < NEGATIVE, 0, -1)).astype(np.int8)
     return AnchorTargets(labels, every, encode(target, anchors).numpy(), overlaps)
+
+
+def similar_cells(centre: tuple[float, float] | None, anchors: Tensor) -> npt.NDArray[np.int8]:
+    """``(R, R)`` 1 for cells within ``SIMILAR`` pixels of the target's ``centre``, else 0; all 0 without a target."""
+    if centre is None:
+        return np.zeros(anchors.shape[2:], np.int8)
+    x, y = anchors[0, 0].numpy() - centre[0], anchors[1, 0].numpy() - centre[1]
+    near: npt.NDArray[np.int8] = np.less_equal(np.hypot(x, y), SIMILAR).astype(np.int8)
+    return near
 
 
 def _some(indices: npt.NDArray[np.int64], most: int, rng: Generator) -> npt.NDArray[np.int64]:

@@ -8,6 +8,8 @@ from vossegment.training.guided_task import GuidedTask
 from vossegment.training.recipes import Recipe
 from vossegment.training.recipes.e3sn import E3SNRecipe
 from vossegment.training.recipes.guided import GuidedRecipe
+from vossegment.training.recipes.siammask import SiamMaskRecipe
+from vossegment.training.siammask_task import SiamMaskTask
 
 
 def task_of(recipe: Recipe) -> Task:
@@ -16,4 +18,6 @@ def task_of(recipe: Recipe) -> Task:
         return GuidedTask(recipe)
     if isinstance(recipe, E3SNRecipe):
         return E3SNTask(recipe)
+    if isinstance(recipe, SiamMaskRecipe):
+        return SiamMaskTask(recipe)
     raise TypeError(f"no task for recipes of {type(recipe).__name__}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -117,4 +118,22 @@ def _resnet(tensors: Mapping[str, Tensor], trunk: Trunk) -> dict[str, Tensor]:
             )
             if f"{conv}.bias" not in tensors:
                 raise KeyError(key)
-    return state
+        if key.endswith("downsample.0.weight") and own.shape[2:] == (3, 3) and state[key].shape[2:] == (1, 1):
+            # A 1x1 is a 3x3 that looks at its middle alone.
+            state[key] = F.pad(state[key], (1, 1, 1, 1))
+    return _raw(state) if trunk.raw else state
+
+
+def _raw(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A trunk for colours of 0..255 as they are: mean and deviation go into the stem, which has no padding.
+
+    w (x / 255 - mean) / std = (w / 255 std) x - sum of w mean / std, which the norm's running mean takes.
+    """
+    mean, std = torch.tensor(_MEAN).view(1, 3, 1, 1), torch.tensor(_STD).view(1, 3, 1, 1)
+    weight = state["conv1.weight"]
+    shift = (weight * (mean / std)).sum((1, 2, 3))
+    return {
+        **state,
+        "conv1.weight": weight / (255 * std),
+        "bn1.running_mean": state["bn1.running_mean"] + shift,
+    }

@@ -22,6 +22,12 @@ class Recipe:
     decay: Literal["log", "cosine"]
     trunk_factor: float
     """The trunk's learning rate is this times ``rate``."""
+    epochs: int = 0
+    """Even parts of the run in each of which the rate stands still, as the last one's of them ends; 0: it always
+    falls."""
+    warm_epochs: int = 0
+    """Parts in which the rate climbs, from ``warm_rate`` and by an equal factor each, to ``rate``."""
+    warm_rate: float = 0.0
     warm_up: int = 0
     weight_decay: float = 1e-4
     clip: float = 10.0
@@ -32,3 +38,5 @@ class Recipe:
     trunk_frozen_until: float = 0.0
     """Share of the run before the rest of the trunk begins to train."""
     mix: Mix = field(default_factory=Mix)
+    before: Recipe | None = None
+    """What is trained first; the network goes on from there."""
