@@ -28,9 +28,15 @@ FLOORS = {
     "evaluation": 4,
     "training": 5,
     "demo": 5,
+    "bench": 5,
     "cli": 6,
 }
-SIDEWAYS = {("data", "tracking.types"), ("delivery", "pipeline"), ("whole_files", "errors")}
+SIDEWAYS = {
+    ("data", "tracking.types"),
+    ("bench", "training.losses"),
+    ("delivery", "pipeline"),
+    ("whole_files", "errors"),
+}
 """Imports from a neighbour on the same floor that are allowed besides those inside a folder."""
 
 MODULES = {

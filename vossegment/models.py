@@ -100,6 +100,12 @@ MODELS: dict[str, Model] = {
     "e3sn_resnet50": Model(
         "E3SN on ResNet-50, as the paper", lambda: E3SN(trunk=resnet50(), neck=256), None, _E3SN_SETTINGS
     ),
+    "e3sn_resnet50_plain": Model(
+        "E3SN on ResNet-50 without aggregation (the paper's ablation)",
+        lambda: E3SN(trunk=resnet50(), neck=256, aggregate=False),
+        None,
+        _E3SN_SETTINGS,
+    ),
     "siammask": Model("SiamMask, three branches, refined (siammask_sharp)", SiamMask, None, _SIAMMASK_SETTINGS),
     "siammask_base": Model("SiamMask without refinement", lambda: SiamMask(refined=False), None, _SIAMMASK_SETTINGS),
     "siammask_2b": Model("SiamMask, two branches, refined", lambda: SiamMask(anchors=False), None, _TWO_BRANCHES),
@@ -108,6 +114,13 @@ MODELS: dict[str, Model] = {
         lambda: SiamMask(anchors=False, refined=False),
         None,
         _TWO_BRANCHES,
+    ),
+    "siammask_small": Model("SiamMask on MobileNetV2", lambda: SiamMask(trunk=MobileNetV2()), None, _SIAMMASK_SETTINGS),
+    "siammask_small_base": Model(
+        "SiamMask on MobileNetV2, without refinement",
+        lambda: SiamMask(trunk=MobileNetV2(), refined=False),
+        None,
+        _SIAMMASK_SETTINGS,
     ),
     "siamfc": Model(
         "SiamFC on ResNet-50: boxes of one shape, no masks",

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from vossegment.errors import WeightsError
+from vossegment.models import MODELS
 from vossegment.networks.siammask import SiamMask
 from vossegment.training.engine import Trainer
 from vossegment.training.library import Library
@@ -30,6 +31,8 @@ HAS: dict[str, set[str]] = {
     "siammask_2b_base": {"score", "mask"},
     "siamrpn": {"score", "box"},
     "siamfc": {"score"},
+    "siammask_small": {"mask"},
+    "siammask_small_base": {"score", "box", "mask"},
 }
 
 
@@ -40,7 +43,9 @@ def small(name: str) -> SiamMaskRecipe:
 
 
 def built(name: str) -> SiamMask:
-    return SiamMask(anchors="2b" not in name and name != "siamfc", masks="mask" in name, refined="base" not in name)
+    network = MODELS[name].build()
+    assert isinstance(network, SiamMask)
+    return network
 
 
 def batch_of(library: Library, recipe: SiamMaskRecipe) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vossegment.cli import convert, demo, evaluate, info, track, train
+from vossegment.cli import bench, convert, demo, evaluate, info, track, train
 from vossegment.errors import INTERRUPTED, OutputError, VossegmentError
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (track, demo, evaluate, train, convert, info):
+for _module in (track, demo, evaluate, train, convert, bench, info):
     app.command(_module.NAME, epilog=_module.EPILOG)(_module.command)
 
 

@@ -50,6 +50,15 @@ def command(
         Path | None,
         typer.Option("--init", metavar="FILE", help="Go on from these weights of the recipe's model, at step 0."),
     ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Change a field of the recipe: steps=500, pairs.positives=4; stage=NAME trains one stage alone. May "
+            "stand several times.",
+        ),
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option("--minutes", min=0.0, help="Stop after this long; --resume goes on.")
     ] = None,
@@ -67,6 +76,7 @@ def command(
     Writes checkpoint.pt, log.jsonl and weights.safetensors into DIR, by default runs/RECIPE.
     """
     from vossegment.training.recipes import RECIPES
+    from vossegment.training.recipes.fields import with_fields
 
     if recipe not in RECIPES:
         raise InputError(one_of("recipe", recipe, RECIPES))
@@ -76,7 +86,7 @@ def command(
     from vossegment.training.run import Settings, check_out, stages, train
     from vossegment.training.sets import load_sets
 
-    chosen = RECIPES[recipe]
+    chosen = with_fields(RECIPES[recipe], assignments or [])
     folder = out or Path("runs") / recipe
     check_out(folder, resume)
     sets = load_sets(data or [], tuple(name.strip() for name in holdout.split(",") if name.strip()))

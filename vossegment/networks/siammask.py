@@ -89,11 +89,13 @@ def _pair(inputs: int, between: int, outputs: int) -> nn.Sequential:
 
 
 class Sharpening(nn.Module):
-    """SiamMask's refinement [p 3.3, Appendix; o]: from a cell's vector to 127x127 logits with c3, c2 and c1."""
+    """SiamMask's refinement [p 3.3, Appendix; o]: from a cell's vector to 127x127 logits with c3, c2 and c1, which
+    have ``skips`` channels, the finest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, skips: tuple[int, int, int] = (64, 256, 512)) -> None:
         super().__init__()
-        self.v0, self.v1, self.v2 = _pair(64, 16, 4), _pair(256, 64, 16), _pair(512, 128, 32)
+        c1, c2, c3 = skips
+        self.v0, self.v1, self.v2 = _pair(c1, 16, 4), _pair(c2, 64, 16), _pair(c3, 128, 32)
         self.h2, self.h1, self.h0 = _pair(32, 32, 32), _pair(16, 16, 16), _pair(4, 4, 4)
         self.deconv = nn.ConvTranspose2d(NECK, 32, 15, 15)
         self.post0 = nn.Conv2d(32, 16, 3, padding=1)
@@ -133,7 +135,8 @@ class SiamMask(nn.Module):
         self.score = Branch(2 * ANCHORS if anchors else 1)
         self.box = Branch(4 * ANCHORS) if anchors else None
         self.mask = Branch(COARSE * COARSE) if masks else None
-        self.refine = Sharpening() if masks and refined else None
+        c1, c2, c3, _ = self.trunk.channels
+        self.refine = Sharpening((c1, c2, c3)) if masks and refined else None
         self.masked = masks
 
     def template(self, crops: Tensor) -> Kernels:

@@ -3,10 +3,21 @@
 from vossegment.training.recipes.base import Recipe
 from vossegment.training.recipes.e3sn import E3SN, E3SN_SMALL
 from vossegment.training.recipes.guided import GUIDED
-from vossegment.training.recipes.siammask import BASE, SIAMFC, SIAMMASK, SIAMMASK_2B, SIAMMASK_2B_BASE, SIAMRPN
+from vossegment.training.recipes.siammask import (
+    BASE,
+    SIAMFC,
+    SIAMMASK,
+    SIAMMASK_2B,
+    SIAMMASK_2B_BASE,
+    SIAMRPN,
+    SMALL,
+    SMALL_BASE,
+)
 
-RECIPES: dict[str, Recipe] = {
-    r.name: r for r in (GUIDED, E3SN, E3SN_SMALL, SIAMMASK, BASE, SIAMMASK_2B, SIAMMASK_2B_BASE, SIAMRPN, SIAMFC)
-}
+_ALL: tuple[Recipe, ...] = (
+    *(GUIDED, E3SN, E3SN_SMALL),
+    *(SIAMMASK, BASE, SIAMMASK_2B, SIAMMASK_2B_BASE, SIAMRPN, SIAMFC, SMALL, SMALL_BASE),
+)
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
 
 __all__ = ["RECIPES", "Recipe"]
