@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from vossegment.errors import InputError, WeightsError, one_of
 from vossegment.models import find
 from vossegment.weights.load import load_weights, network_of, save_weights
 from vossegment.weights.official import fill, read_official, variant, write_official
 
 KINDS = ("siammask",)
+_OFFICIAL = ("siammask", "siammask_base", "siamrpn")
 _COUNTER = "num_batches_tracked"
 
 
@@ -39,13 +38,13 @@ def from_official(source: Path, target: Path) -> str:
 def to_official(source: Path, target: Path) -> str:
     """Writes a file of ours as SiamMask's program reads it; gives the model's name. Raises WeightsError."""
     name = network_of(source)
-    if not name.startswith(("siammask", "siamrpn", "siamfc")):
-        raise WeightsError(f"{source}: weights of '{name}', which SiamMask's program does not have")
+    if name not in _OFFICIAL:
+        raise WeightsError(f"{source}: weights of '{name}'; SiamMask's program has only {', '.join(_OFFICIAL)}")
     network = find(name).build()
     counters = load_weights(network, source, name=name).about.get("counters", {})
     own = network.state_dict()
     for key, value in counters.items() if isinstance(counters, dict) else ():
-        if key.endswith(_COUNTER) and key in own and isinstance(value, int):
-            own[key].copy_(torch.tensor(value))
+        if key.endswith(_COUNTER) and key in own and isinstance(value, int) and 0 <= value < 1 << 62:
+            own[key].fill_(value)
     write_official(network, target)
     return name

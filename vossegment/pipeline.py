@@ -175,8 +175,12 @@ def _with_rotated(record: ObjectRecord, labels: LabelMap, kind: Rotated) -> Obje
     x, y, w, h = map(int, record.box)
     part: Mask = np.equal(labels[y : y + h, x : x + w], record.id).astype(np.uint8)
     corners = rotated_box(part, kind)
-    # Contours run through the centres of pixels: half a pixel further in than their edges.
-    moved = upright(x, y, w, h) if corners is None else corners + np.float32(0.5) + np.array([x, y], np.float32)
+    moved = upright(x, y, w, h)
+    if corners is not None and kind != "minmax":
+        # Contours run through the centres of pixels, half a pixel further in than their edges.
+        moved = corners + np.float32(0.5) + np.array([x, y], np.float32)
+    elif corners is not None:
+        moved = corners + np.array([x, y], np.float32)
     return replace(record, rotated=tuple((float(a), float(b)) for a, b in moved))
 
 

@@ -37,7 +37,7 @@ def command(
     from vossegment import conversion
 
     conversion.check_kind(kind)
-    if target.exists() and (not overwrite or target.samefile(source) or target.is_dir()):
+    if target.exists() and (not overwrite or target.is_dir() or (source.exists() and target.samefile(source))):
         raise OutputError(f"{target}: lies there already; --overwrite replaces it, unless it is what is read")
     work = conversion.to_official if to_official else conversion.from_official
     name = work(source, target)

@@ -88,7 +88,7 @@ def command(
 
     chosen = with_fields(RECIPES[recipe], assignments or [])
     folder = out or Path("runs") / recipe
-    check_out(folder, resume)
+    check_out(folder, resume, chosen)
     sets = load_sets(data or [], tuple(name.strip() for name in holdout.split(",") if name.strip()))
     settings = Settings(folder, trunk, init, choose_device(device), seed, minutes, workers, resume)
     if threads:

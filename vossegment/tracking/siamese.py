@@ -143,6 +143,8 @@ class SiameseTracker:
             items = torch.arange(len(state), device=self.device)
             masks = self.network.masks(response, torch.stack([items, row, column], 1)).float().sigmoid()
             mask_windows = self._mask_windows(state.centres, sides, row, column, masks.shape[2])
+            if s.whole_pixels:
+                mask_windows = pasting_windows(mask_windows, frame)
             if s.box_from != "branch":
                 centres, sizes = self._with_mask(masks, mask_windows, centres, sizes)
         lost = score < s.lost_below
@@ -150,8 +152,6 @@ class SiameseTracker:
         corner = after.centres - after.sizes / 2
         if not self.network.masked:
             masks, mask_windows = box_masks(corner, after.sizes)
-        elif s.whole_pixels:
-            mask_windows = pasting_windows(mask_windows, frame)
         masks = torch.where(lost[:, None, None], 0.0, masks)
         found = Result(torch.cat([corner, corner + after.sizes], 1), score, masks, mask_windows, lost)
         return after, found

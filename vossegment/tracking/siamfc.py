@@ -83,7 +83,8 @@ class SiamFCTracker:
         response = self.network.search(_thrice(state.template), crops)
         similarity = response.scores.float()[:, 0].view(n, 3, RESPONSE, RESPONSE)
         fine = F.interpolate(similarity, size=(self._side, self._side), mode="bicubic", align_corners=False)
-        fine = fine * self._worth[:, None, None]
+        # A factor is a penalty only on what is above 0.
+        fine = (fine - fine.amin((1, 2, 3), keepdim=True)) * self._worth[:, None, None]
         chosen = fine.flatten(2).amax(2).argmax(1)
         items = torch.arange(n, device=self.device)
         best = fine[items, chosen].flatten(1)

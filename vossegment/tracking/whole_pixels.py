@@ -17,7 +17,7 @@ from vossegment.tracking.types import Image
 
 def whole_windows(centres: Tensor, sides: Tensor, size: int) -> Tensor:
     """Windows ``(N, 2, 3)`` of ``sides`` ``(N,)`` rounded, that begin at a whole pixel (halves to even)."""
-    sides = sides.round()
+    sides = sides.round().clamp(min=1)
     windows = centres.new_zeros(len(centres), 2, 3)
     windows[:, 0, 0] = windows[:, 1, 1] = sides / size
     windows[:, :, 2] = (centres - (sides[:, None] + 1) / 2).round()

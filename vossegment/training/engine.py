@@ -21,6 +21,7 @@ from vossegment.networks.trunk import Trunk
 from vossegment.training.library import Library
 from vossegment.training.losses import total_finite
 from vossegment.training.recipes.base import Recipe
+from vossegment.weights.load import save_torch
 from vossegment.whole_files import written_whole
 
 
@@ -240,10 +241,7 @@ class Trainer:
     def save(self, path: Path) -> None:
         """Writes the checkpoint beside and renames it: a kill leaves the one before whole. Raises OutputError."""
         with written_whole(path) as beside:
-            try:
-                torch.save(self.state(), beside)
-            except RuntimeError as error:  # what torch makes of a full disk
-                raise OSError(str(error).splitlines()[0]) from None
+            save_torch(self.state(), beside)
 
     def resume(self, path: Path) -> None:
         """Goes on from a checkpoint of the same recipe. Raises WeightsError if it is not one."""

@@ -90,13 +90,14 @@ def context_window(
     """
     w, h = box[2] - box[0], box[3] - box[1]
     side = np.sqrt((w + (w + h) / 2) * (h + (w + h) / 2))
-    zoom = TEMPLATE / side * (1 + rng.uniform(-scale, scale))
+    across = 1 + rng.uniform(-scale, scale)
+    zoom = TEMPLATE / side * across
     dx, dy = rng.uniform(-shift, shift, 2)
     middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
     placed = (size / 2 + float(dx), size / 2 + float(dy))
     forward = similarity(middle, placed, zoom, rng.uniform(-turn, turn), mirrored)
     if apart:
-        stretch = (1 + rng.uniform(-scale, scale)) / (1 + rng.uniform(-scale, scale))
+        stretch = (1 + rng.uniform(-scale, scale)) / across
         forward[1] = forward[1] * stretch
         forward[1, 2] += placed[1] * (1 - stretch)
     return invert(forward)

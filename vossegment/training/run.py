@@ -64,11 +64,15 @@ class Outcome:
     weights: Path
 
 
-def check_out(out: Path, resume: bool) -> None:
-    """Raises OutputError unless ``out`` can take this run: new, or a checkpoint there and ``resume``."""
+def check_out(out: Path, resume: bool, recipe: Recipe | None = None) -> None:
+    """Raises OutputError unless ``out`` can take this run: new, or a checkpoint there, the recipe's own or that of a
+    stage before it, and ``resume``."""
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: a file, wanted a folder for the run")
-    there = (out / _CHECKPOINT).is_file() or any(out.glob(f"*/{_CHECKPOINT}"))
+    there = (out / _CHECKPOINT).is_file()
+    while not there and recipe is not None and recipe.before is not None:
+        out, recipe = out / recipe.before.name, recipe.before
+        there = (out / _CHECKPOINT).is_file()
     if there and not resume:
         raise OutputError(f"{out}: holds a run already; give --resume to go on with it, or another --out")
     if resume and not there:

@@ -55,8 +55,10 @@ class SiamMaskTask:
         if r.loss_score:
             scores = response.scores.float()
             similar = batch["similar"].to(device)
-            parts["score"] = score_loss(scores, labels) if r.loss_box else similarity_loss(scores[:, 0, 0], similar)
-        if r.loss_box:
+            parts["score"] = (
+                score_loss(scores, labels) if net.box is not None else similarity_loss(scores[:, 0, 0], similar)
+            )
+        if r.loss_box and net.box is not None:
             parts["box"] = weighted_box_loss(response.boxes.float(), batch["deltas"].to(device), labels)
         if r.loss_mask:
             items, places = (batch["signs"] > 0).nonzero(as_tuple=True)

@@ -62,6 +62,14 @@ def save_weights(network: nn.Module, path: Path, *, name: str, about: Mapping[st
             raise OSError(str(error)) from None
 
 
+def save_torch(state: object, path: Path) -> None:
+    """``torch.save``; a full disk or a missing folder is an OSError here, too."""
+    try:
+        torch.save(state, path)
+    except RuntimeError as error:  # what torch makes of them
+        raise OSError(str(error).splitlines()[0]) from None
+
+
 def load_weights(network: nn.Module, path: Path, *, name: str) -> WeightsFile:
     """Fills ``network`` from ``path``. Raises WeightsError, naming the file, unless it is ``name``'s, whole."""
     header, tensors = _read(path, name)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vossegment.errors import WeightsError
-from vossegment.weights.load import WeightsFile, load_weights
+from vossegment.weights.load import WeightsFile, load_weights, save_torch
 from vossegment.whole_files import written_whole
 
 _MOST_BYTES = 2 << 30
@@ -71,6 +71,9 @@ def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     strange = [name for name, own in names.items() if own is None]
     if strange:
         raise WeightsError(_listed(strange, "tensors are none of SiamMask's"))
+    twice = [name for name, own in names.items() if list(names.values()).count(own) > 1]
+    if twice:
+        raise WeightsError(_listed(twice, "names stand for the same tensors as others"))
     return {own: _turned(own, state[name]) for name, own in names.items() if own is not None}
 
 
@@ -106,10 +109,25 @@ def _unpickled(path: Path) -> Any:
 
 
 def _tensors(loaded: Any, path: Path) -> Mapping[str, Tensor]:
-    state = loaded.get("state_dict", loaded) if isinstance(loaded, Mapping) else None
-    if not isinstance(state, Mapping) or not state or not all(isinstance(v, Tensor) for v in state.values()):
+    """The tensors of what was unpickled, none of which claims more than it holds."""
+    state: Mapping[str, Tensor] = {}
+    if isinstance(loaded, Mapping) and isinstance(loaded.get("state_dict", loaded), Mapping):
+        state = loaded.get("state_dict", loaded)
+    if not state or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
         raise WeightsError(f"{path}: not a checkpoint of SiamMask: no tensors by name in it")
+    strange = [k for k, v in state.items() if not _plain(v)]
+    if strange:
+        raise WeightsError(f"{path}: {_listed(strange, 'tensors are of no kind that networks have')}")
+    if sum(v.numel() * v.element_size() for v in state.values()) > _MOST_BYTES:
+        raise WeightsError(f"{path}: its tensors claim over {_MOST_BYTES >> 30} GiB")
     return state
+
+
+def _plain(tensor: Tensor) -> bool:
+    """Dense, in memory, floating-point or a count."""
+    if tensor.layout is not torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+        return False
+    return tensor.dtype.is_floating_point or (tensor.dtype is torch.int64 and not tensor.dim())
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
@@ -143,7 +161,7 @@ def write_official(network: nn.Module, path: Path) -> None:
     """Writes ``network`` as SiamMask's program reads it, by rename."""
     state = {official(name): _turned(name, tensor) for name, tensor in network.state_dict().items()}
     with written_whole(path) as beside:
-        torch.save({"state_dict": state}, beside)
+        save_torch({"state_dict": state}, beside)
 
 
 def load_any(network: nn.Module, path: Path, *, name: str) -> WeightsFile:
@@ -159,9 +177,11 @@ def load_any(network: nn.Module, path: Path, *, name: str) -> WeightsFile:
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Whether a file begins as torch's do: a zip archive, or a pickle."""
+    """Whether a file begins as torch's do, a zip archive or a pickle, and not as safetensors, whose header is JSON
+    after eight bytes of length."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        head = file.read(4)
-    return head == b"PK\x03\x04" or head[:1] == b"\x80"
+        head = file.read(9)
+    pickled = head[:1] == b"\x80" and head[1:2] <= b"\x05"
+    return head[:4] == b"PK\x03\x04" or (pickled and head[8:9] != b"{")
