@@ -36,7 +36,7 @@ def plain_step(network: SiamMask, seen: Tensor, crop: Tensor) -> Tensor:
     for branch in (network.score, network.box, network.mask):
         branch(branch.kernel(seen), adjusted)
     cells = torch.tensor([[0, 12, 12]])
-    vectors = network.mask.vectors(network.mask.kernel(seen), adjusted, cells)
+    vectors = network.mask.at_cells(network.mask.kernel(seen), adjusted, cells, answered=False)
     logits: Tensor = network.refine(vectors, maps, cells, padded=True)
     return logits
 

@@ -90,7 +90,7 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
     code, out, err = said(capsys, "demo", "--out", tmp_path / "d")
     assert code == 0
     assert sorted(p.name for p in (tmp_path / "d").iterdir()) == ["clip.mp4", "masks", "overlay.mp4", "track.json"]
-    assert float(out.split()[1].rstrip(",")) > 50
+    assert float(out.split()[1].rstrip(",")) > 80
     assert "frames/s" in err
     assert said(capsys, "demo", "--out", tmp_path / "d")[0] == 5
 

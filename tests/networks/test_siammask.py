@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from official_recipe import official_state
 from torch import Tensor
 
-from vossegment.networks.siammask import Response, SiamMask
+from vossegment.networks.siammask import Branch, Response, SiamMask
 from vossegment.weights.official import fill, renamed
 
 Numbers = Mapping[str, NDArray[Any]]
@@ -111,8 +112,25 @@ def test_a_mask_of_few_cells_is_that_of_all(sharp: SiamMask) -> None:
     assert sharp.mask is not None
     dense = sharp.mask(response.kernels, response.adjusted)
     cells = torch.tensor([[0, 0, 0], [0, 24, 3], [0, 12, 24]])
-    few = sharp.mask.of_vectors(sharp.mask.vectors(response.kernels, response.adjusted, cells))
+    few = sharp.mask.at_cells(response.kernels, response.adjusted, cells, answered=True)
     torch.testing.assert_close(few, dense[0, :, cells[:, 1], cells[:, 2]].T, rtol=0, atol=2e-4)
+
+
+def test_in_training_the_norms_see_every_cell() -> None:
+    """With one cell asked for, the mask branch's batch norms learn from all of them."""
+    torch.manual_seed(0)
+    branch = Branch(9).train()
+    kernel, adjusted = torch.randn(1, 256, 5, 5), torch.randn(1, 256, 9, 9)
+    found = branch.at_cells(kernel, adjusted, torch.tensor([[0, 1, 2]]), answered=True)
+    assert found.shape == (1, 9)
+    once = copy.deepcopy(branch).eval()
+    again = Branch(9).train()
+    again.load_state_dict(
+        {**branch.state_dict(), **{k: v for k, v in Branch(9).state_dict().items() if "running" in k}}
+    )
+    again(kernel, adjusted)
+    torch.testing.assert_close(once.search[1].running_mean, again.search[1].running_mean)
+    torch.testing.assert_close(once.head[1].running_var, again.head[1].running_var)
 
 
 @pytest.mark.parametrize(("anchors", "masks"), [(True, True), (False, True), (True, False), (False, False)])

@@ -8,7 +8,8 @@ published checkpoints differ from it, as they are [o] (MODELS-siammask, sections
                                    └ mask:   3x3 ─ kernel 5x5 ┤
     x (255) ─ trunk ─ adjust ─ 31x31 ─ a 3x3 for each branch ─┘        mask's cell ─ refinement with the trunk's maps
 
-Scores and boxes are wanted of every cell, a mask only of few: the mask branch is computed for those alone.
+Scores and boxes are wanted of every cell, a mask only of few: outside training, the mask branch is computed for those
+alone.
 """
 
 from __future__ import annotations
@@ -64,19 +65,28 @@ class Branch(nn.Module):
 
     def forward(self, kernel: Tensor, adjusted: Tensor) -> Tensor:
         """``kernel`` ``(N, 256, 5, 5)``, ``adjusted`` ``(N, 256, H, H)`` -> ``(N, outputs, H - 6, H - 6)``."""
-        out: Tensor = self.head(correlate(kernel, self.search(adjusted)))
+        out: Tensor = self.head(self.correlated(kernel, adjusted))
         return out
 
-    def vectors(self, kernel: Tensor, adjusted: Tensor, cells: Tensor) -> Tensor:
-        """The correlation of single cells, before the head: ``cells`` ``(M, 3)`` item, row, column -> ``(M, 256)``."""
-        under = window(adjusted, cells, size=_KERNEL + 2, padding=0, step=1)
-        out: Tensor = (self.search(under) * kernel[cells[:, 0]]).sum((2, 3))
-        return out
+    def correlated(self, kernel: Tensor, adjusted: Tensor) -> Tensor:
+        """The correlation before the head, ``(N, 256, H - 6, H - 6)``."""
+        return correlate(kernel, self.search(adjusted))
 
-    def of_vectors(self, vectors: Tensor) -> Tensor:
-        """The head's answer for ``(M, 256)``, ``(M, outputs)``."""
-        out: Tensor = self.head(vectors[:, :, None, None])
-        return out[:, :, 0, 0]
+    def at_cells(self, kernel: Tensor, adjusted: Tensor, cells: Tensor, *, answered: bool) -> Tensor:
+        """The correlation of single cells, ``cells`` ``(M, 3)`` item, row, column -> ``(M, 256)``, or what the head
+        answers for it, ``(M, outputs)``.
+
+        In training everything is computed, so that the batch norms see what they saw of the published weights [o].
+        """
+        if self.training:
+            whole = self.correlated(kernel, adjusted)
+            whole = self.head[:-1](whole) if answered else whole
+            vectors = whole.permute(0, 2, 3, 1)[cells.unbind(1)]
+        else:
+            under = window(adjusted, cells, size=_KERNEL + 2, padding=0, step=1)
+            vectors = (self.search(under) * kernel[cells[:, 0]]).sum((2, 3))
+            vectors = self.head[:-1](vectors[:, :, None, None])[:, :, 0, 0] if answered else vectors
+        return self.head[-1](vectors[:, :, None, None])[:, :, 0, 0] if answered else vectors
 
 
 def _pair(inputs: int, between: int, outputs: int) -> nn.Sequential:
@@ -169,9 +179,10 @@ class SiamMask(nn.Module):
         ``(M, 63, 63)``. Raises ValueError where the variant has no masks."""
         if self.mask is None:
             raise ValueError("this variant has no mask branch")
-        vectors = self.mask.vectors(response.kernels, response.adjusted, cells)
         if self.refine is None:
-            return self.mask.of_vectors(vectors).view(-1, COARSE, COARSE)
+            coarse = self.mask.at_cells(response.kernels, response.adjusted, cells, answered=True)
+            return coarse.view(-1, COARSE, COARSE)
+        vectors = self.mask.at_cells(response.kernels, response.adjusted, cells, answered=False)
         padded = response.scores.shape[-1] >= _UNPADDED
         logits: Tensor = self.refine(vectors, response.maps, cells, padded=padded)
         return logits
