@@ -130,7 +130,7 @@ def test_settings_are_checked_before_the_file(settings: dict[str, Any]) -> None:
 
 def test_a_box_source_is_for_siamese_models(fresh: Path) -> None:
     """`guided` has none to choose, whichever is named; `e3sn` has those that are known."""
-    with pytest.raises(InputError, match="for Siamese models"):
+    with pytest.raises(InputError, match="e3sn or siammask"):
         load("guided", weights=fresh, device="cpu", box_from="mask")
     with pytest.raises(InputError, match="'box_from': 'luck', known: branch, mask, both"):
         load("e3sn", weights="nonesuch.safetensors", box_from="luck")  # type: ignore[arg-type]

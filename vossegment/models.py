@@ -62,7 +62,7 @@ class Model:
         for name, value in settings.items():
             if name == "box_from" and name not in known:
                 raise InputError(
-                    "this model's windows follow its masks; a box source is for Siamese models: --model e3sn"
+                    "a box source is for models with boxes and masks of their own; choose --model e3sn or siammask"
                 )
             if name not in known:
                 raise InputError(one_of("setting", name, known))
@@ -181,7 +181,7 @@ def preset_settings(name: str | None, model: str) -> Mapping[str, Any]:
     model that does not rank as SiamMask does."""
     if name is None:
         return {}
-    if not isinstance(find(model).settings, SiameseSettings):
+    if find(model).settings not in (_SIAMMASK_SETTINGS, _TWO_BRANCHES):
         raise InputError(f"preset '{name}' is SiamMask's; choose --model siammask or another of its kind")
     if name not in PRESETS:
         raise InputError(one_of("preset", name, PRESETS))
@@ -211,8 +211,8 @@ def load(
     """A model by name, its weights loaded and checked, prepared for ``device``.
 
     ``threads`` sets torch's CPU threads for the process. ``settings`` changes how the model tracks, by the names of
-    its ``PropagationSettings`` or ``SiameseSettings``: ``load("guided", settings={"mirrored": True})``. Raises
-    InputError for an unknown name, device, precision or setting, WeightsError for a bad file.
+    its ``PropagationSettings``, ``SiameseSettings`` or ``SiamFCSettings``: ``load("guided", settings={"mirrored":
+    True})``. Raises InputError for an unknown name, device, precision or setting, WeightsError for a bad file.
     """
     own = {} if box_from is None else {"box_from": box_from}
     row = find(name).changed({**own, **(settings or {})})

@@ -271,25 +271,28 @@ def track(
     masks: Masks = (),
     ids: Sequence[int] | None = None,
     lost: Lost = "empty",
+    rotated: Rotated | None = None,
 ) -> Iterator[TrackedFrame]:
     """Follows the objects in ``boxes`` and ``masks`` of the first frame through a video file or a folder of images.
 
     ``boxes`` are x, y, w, h in pixels. ``masks`` is a list of ``(H, W)`` arrays, bool or uint8, an object each where
     it is not 0; or one label map ``(H, W)`` uint8, whose objects keep their ids (a single label 255 is no id). The
     others are numbered 1, 2, ..., boxes first, or named by ``ids``. ``lost``: a lost object's mask is empty, or the
-    last one held ("keep").
+    last one held ("keep"). ``rotated``: "minmax", "mbr" or "opt" makes such a box from each mask.
 
     Yields a ``TrackedFrame`` a frame: ``index``, ``time`` in seconds, ``image``, ``labels`` ``(H, W)`` uint8 and
     ``objects``, a record each. Raises InputError for a source, a box or a mask that cannot be used.
     """
     if lost not in get_args(Lost):
         raise InputError(one_of("mask of a lost object", lost, get_args(Lost)))
+    if rotated is not None and rotated not in get_args(Rotated):
+        raise InputError(one_of("kind of box", rotated, get_args(Rotated)))
     given = prompts_of(boxes, masks, ids)
     opened = open_source(source)
     prompts, _ = check(given, opened.width, opened.height, opened.frames)
 
     def run() -> Iterator[TrackedFrame]:
         with opened, ahead(opened) as frames:
-            yield from follow(frames, tracker, prompts, lost=lost)
+            yield from follow(frames, tracker, prompts, lost=lost, rotated=rotated)
 
     return run()

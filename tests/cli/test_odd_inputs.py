@@ -169,7 +169,7 @@ def test_what_is_seen_everywhere_fills_the_frame(
         (["--box", "5,5,0,3"], "above 0"),
         (["--mask", "small.png"], "mask small.png: 1x1"),
         (["--mask", "empty.png"], "mask empty.png: empty"),
-        (["--box", "5,5,3,3", "--box-from", "mask"], "for Siamese models"),
+        (["--box", "5,5,3,3", "--box-from", "mask"], "e3sn or siammask"),
     ],
 )
 def test_odd_inputs_that_cannot_be_used(

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from vossegment.models import MODELS
-from vossegment.networks.e3sn import E3SN, Response, Template
+from vossegment.networks.e3sn import E3SN, Template
 from vossegment.networks.guided import Guided
+from vossegment.networks.siammask import SiamMask
 from vossegment.tracking.siamese import SiameseSettings
+from vossegment.tracking.siamfc import SiamFCSettings
 
 CELLS = torch.tensor([[0, 12, 12], [1, 0, 24], [1, 3, 7]])
-SIAMESE = [name for name, row in MODELS.items() if isinstance(row.settings, SiameseSettings)]
+SIAMESE = [name for name, row in MODELS.items() if isinstance(row.settings, (SiameseSettings, SiamFCSettings))]
 every_siamese = pytest.mark.parametrize("name", SIAMESE)
 every_propagating = pytest.mark.parametrize("name", [name for name in MODELS if name not in SIAMESE])
 
@@ -23,29 +26,40 @@ def crops(n: int) -> tuple[Tensor, Tensor]:
     return torch.rand(n, 3, 127, 127) * 255, torch.rand(n, 3, 255, 255) * 255
 
 
-def check_shapes(response: Response, masks: Tensor, n: int) -> None:
-    assert response.scores.shape == (n, 2, 5, 25, 25)
-    assert response.boxes.shape == (n, 4, 5, 25, 25)
-    assert response.summed.shape[0] == n
-    assert response.summed.shape[2:] == (25, 25)
-    assert masks.shape == (len(CELLS), 127, 127)
+Siamese = E3SN | SiamMask
+
+
+def masks_of(network: Siamese, response: Any, cells: Tensor) -> Tensor:
+    """The network's; where it has none, anything."""
+    return network.masks(response, cells) if network.masked else torch.randn(len(cells), 127, 127)
+
+
+def check_shapes(network: Siamese, response: Any, masks: Tensor, n: int) -> None:
+    anchored = not isinstance(network, SiamMask) or network.box is not None
+    assert response.scores.shape == ((n, 2, 5, 25, 25) if anchored else (n, 1, 1, 25, 25))
+    assert response.boxes.shape == (n, 4, 5 if anchored else 0, 25, 25)
+    coarse = isinstance(network, SiamMask) and network.refine is None and network.masked
+    assert masks.shape == ((len(CELLS), 63, 63) if coarse else (len(CELLS), 127, 127))
     for answer in (response.scores, response.boxes, masks):
         assert torch.isfinite(answer).all()
-        assert answer.std() > 0
+        assert not answer.numel() or answer.std() > 0
 
 
-def check_learns(network: E3SN) -> None:
-    """Forward and backward on two pairs: shapes, no NaN, and a gradient for every trainable parameter."""
+def check_learns(network: Siamese) -> None:
+    """Forward and backward on two pairs: shapes, no NaN, and a gradient for every trainable parameter but those of
+    the coarse masks, which a refined network leaves alone."""
     network.train()
     template, search = crops(2)
     response = network.search(network.template(template), search)
-    masks = network.masks(response, CELLS)
-    check_shapes(response, masks, 2)
-    loss = sum((x * torch.randn_like(x)).mean() for x in (response.scores, response.boxes, masks))
+    masks = masks_of(network, response, CELLS)
+    check_shapes(network, response, masks, 2)
+    answers = [x for x in (response.scores, response.boxes, masks) if x.numel()]
+    loss = sum((x * torch.randn_like(x)).mean() for x in answers)
     assert isinstance(loss, Tensor)
     loss.backward()  # type: ignore[no-untyped-call]
+    idle = "mask.head" if isinstance(network, SiamMask) and network.refine is not None else "none"
     without = [k for k, p in network.named_parameters() if p.requires_grad and p.grad is None]
-    assert without == []
+    assert [k for k in without if not k.startswith(idle)] == []
     broken = [k for k, p in network.named_parameters() if p.grad is not None and not torch.isfinite(p.grad).all()]
     assert broken == []
 
@@ -66,12 +80,13 @@ def test_options(tiny_e3sn: Callable[..., E3SN], aggregate: bool, head_on_sum: b
 @every_siamese
 def test_a_batch_is_its_items(name: str) -> None:
     """Two pairs at once give what each gives alone: items never see each other."""
-    network: E3SN = MODELS[name].build().eval()  # type: ignore[assignment]
+    network: Siamese = MODELS[name].build().eval()  # type: ignore[assignment]
     template, search = crops(2)
 
     def answer(items: slice, cells: Tensor) -> tuple[Tensor, ...]:
         response = network.search(network.template(template[items]), search[items])
-        return response.scores, response.boxes, response.summed, network.masks(response, cells)
+        masks = network.masks(response, cells) if network.masked else response.scores
+        return response.scores, response.boxes, masks
 
     with torch.no_grad():
         together = answer(slice(0, 2), CELLS[:2])
@@ -83,7 +98,7 @@ def test_a_batch_is_its_items(name: str) -> None:
 @every_siamese
 def test_no_state_is_kept(name: str) -> None:
     """A network holds weights only: another template in between changes nothing (eval), and no buffer moves."""
-    network: E3SN = MODELS[name].build().eval()  # type: ignore[assignment]
+    network: Siamese = MODELS[name].build().eval()  # type: ignore[assignment]
     before = {k: v.clone() for k, v in network.state_dict().items()}
     (one, other), (search, _) = (torch.rand(2, 1, 3, 127, 127) * 255, torch.rand(2, 1, 3, 255, 255) * 255)
     with torch.no_grad():

@@ -107,7 +107,7 @@ def test_as_pasted_over_the_whole_frame() -> None:
     windows[6, :, :2] = windows[6, :, :2] @ torch.tensor([[c, -s], [s, c]], dtype=torch.float32)
     masks = blobs(len(windows))
     ids = (5, 4, 3, 9, 8, 1, 77)
-    whole = paste(masks, windows, HEIGHT, WIDTH)
+    whole = paste(masks + 1, windows, HEIGHT, WIDTH) - 1  # -1 outside
     best, place = whole.max(0)
     expected = torch.where(best > 0.5, torch.tensor(ids)[place], 0).numpy()
     found = label_map(result(masks, windows), ids, HEIGHT, WIDTH)

@@ -19,14 +19,12 @@ def test_fields_are_changed() -> None:
     assert recipe.batch == RECIPES["e3sn"].batch
 
 
-def test_a_stage_alone() -> None:
-    """By its name, with other fields changed in it."""
-    assert with_fields(RECIPES["siammask"], ["batch=2", "stage=siammask_base"]).name == "siammask_base"
-    assert with_fields(RECIPES["siammask"], ["batch=2", "stage=siammask_base"]).batch == 2
-    before = with_fields(RECIPES["siammask"], ["before.steps=5"]).before
-    assert before is not None
-    assert before.steps == 5
-    assert with_fields(RECIPES["siammask"], []) is RECIPES["siammask"]
+def test_the_stage_before() -> None:
+    """Has fields of its own."""
+    recipe = with_fields(RECIPES["siammask"], ["before.steps=5", "steps=6"])
+    assert recipe.before is not None
+    assert (recipe.before.steps, recipe.steps) == (5, 6)
+    assert with_fields(recipe, []) is recipe
 
 
 @pytest.mark.parametrize(
@@ -42,7 +40,10 @@ def test_a_stage_alone() -> None:
         ("pairs.positive=3", "known: .*positives"),
         ("name=other", "known"),
         ("before=e3sn", "none here"),
-        ("stage=last", "known: e3sn"),
+        ("optimiser=adam", "known: adamw, sgd"),
+        ("pairs.cells_from=anchor", "known: anchors, centre, overlap"),
+        ("batch=0", "'batch': 0"),
+        ("pairs.search=200", "'search': 200"),
     ],
 )
 def test_refusals(text: str, part: str) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import torch
 from official_recipe import official_state
+from safetensors.torch import save_file
 from torch import Tensor
 
 from vossegment.errors import WeightsError
 from vossegment.models import MODELS
 from vossegment.networks.siammask import SiamMask
-from vossegment.weights.official import fill, read_official, variant, write_official
+from vossegment.weights.official import fill, is_checkpoint, ours, read_official, variant, write_official
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,18 @@ def test_pysots_names(tmp_path: Path, state: dict[str, Tensor]) -> None:
     found = read_official(saved(tmp_path / "a.pth", state))
     fill(SiamMask(masks=False), found, tmp_path / "a.pth")
     assert variant(found) == "siamrpn"
+    heads = [
+        "mask_head.conv_kernel.0.weight",
+        "mask_head.head.3.bias",
+        "refine_head.v2.0.weight",
+        "refine_head.post2.bias",
+    ]
+    assert [ours(name) for name in heads] == [
+        "mask.kernel.0.weight",
+        "mask.head.3.bias",
+        "refine.v2.0.weight",
+        "refine.post2.bias",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,5 +129,23 @@ def test_refusals(tmp_path: Path, state: dict[str, Tensor], monkeypatch: pytest.
     assert refusal(saved(tmp_path / "damaged.pth", damaged)) == f"1 tensors hold numbers that are not finite: {name}"
     listed = refusal(saved(tmp_path / "many.pth", {k: v for k, v in state.items() if ".layer3." not in k}))
     assert re.search(r"tensors are missing: (\S+, ){9}\S+ and \d+ more$", listed)
+    twice = {**state, f"module.{name}": torch.zeros(10)}
+    assert refusal(saved(tmp_path / "twice.pth", twice)).startswith("2 names stand for the same tensors")
+    vast = {**state, name: torch.zeros(1).expand(1 << 20, 1 << 20)}
+    assert "claim over 2 GiB" in refusal(saved(tmp_path / "vast.pth", vast))
+    odd = {**state, name: torch.zeros(10, dtype=torch.complex64)}
+    assert refusal(saved(tmp_path / "odd.pth", odd)) == f"1 tensors are of no kind that networks have: {name}"
+    torch.save({"state_dict": {1: torch.zeros(1)}}, tmp_path / "numbers.pth")
+    assert "not a checkpoint of SiamMask" in refusal(tmp_path / "numbers.pth")
     torch.save([1, 2], tmp_path / "list.pth")
     assert "not a checkpoint of SiamMask" in refusal(tmp_path / "list.pth")
+
+
+def test_our_files_are_no_checkpoints(tmp_path: Path) -> None:
+    """Whatever the length of its header, a file of ours is told from a pickle."""
+    for extra in range(40):
+        save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors", {"about": "x" * 8 * extra})
+        assert not is_checkpoint(tmp_path / "a.safetensors")
+    for new in (True, False):
+        torch.save({"a": torch.zeros(1)}, tmp_path / "a.pth", _use_new_zipfile_serialization=new)
+        assert is_checkpoint(tmp_path / "a.pth")

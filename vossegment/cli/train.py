@@ -55,8 +55,8 @@ def command(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="Change a field of the recipe: steps=500, pairs.positives=4; stage=NAME trains one stage alone. May "
-            "stand several times.",
+            help="Change a field of the recipe: steps=500, pairs.positives=4, before.steps=500 of the stage before; "
+            "stage=NAME trains one stage alone. May stand several times.",
         ),
     ] = None,
     minutes: Annotated[
@@ -86,7 +86,8 @@ def command(
     from vossegment.training.run import Settings, check_out, stages, train
     from vossegment.training.sets import load_sets
 
-    chosen = with_fields(RECIPES[recipe], assignments or [])
+    alone = [text.removeprefix("stage=") for text in assignments or [] if text.startswith("stage=")]
+    chosen = with_fields(RECIPES[recipe], [text for text in assignments or [] if not text.startswith("stage=")])
     folder = out or Path("runs") / recipe
     check_out(folder, resume, chosen)
     sets = load_sets(data or [], tuple(name.strip() for name in holdout.split(",") if name.strip()))
@@ -94,7 +95,13 @@ def command(
     if threads:
         torch.set_num_threads(threads)
     ends = None if minutes is None else time.monotonic() + 60 * minutes
-    for stage, of_stage in stages(chosen, settings):
+    plan = stages(chosen, settings)
+    for name in alone:
+        known = [stage.name for stage, _ in plan]
+        if name not in known:
+            raise InputError(one_of("stage", name, known))
+        plan = [(stage, of_stage) for stage, of_stage in plan if stage.name == name]
+    for stage, of_stage in plan:
         left = None if ends is None else max(0.0, ends - time.monotonic()) / 60
         meter = Meter(stage.name, stage.steps, "steps", quiet=quiet)
         told = partial(_show, meter)

@@ -78,6 +78,9 @@ class _Fusible(Protocol):
 
 def prepare(network: nn.Module, device: torch.device, precision: torch.dtype) -> nn.Module:
     """The network for inference; it is changed in place and can no longer train."""
+    if device.type == "cuda" and precision is torch.float32:
+        # Float32 asked for is float32: by default, convolutions would keep ten bits of it.
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     network.requires_grad_(False)
     fold(network.eval())
     for module in list(network.modules()):

@@ -220,12 +220,17 @@ def crop_array(
 def paste_array(
     mask: npt.NDArray[np.float32], window: FloatArray, region: tuple[int, int, int, int]
 ) -> npt.NDArray[np.float32]:
-    """``paste`` of one mask ``(h, w)`` by OpenCV, into the ``region`` y0, y1, x0, x1 of the frame."""
+    """``paste`` of one mask ``(h, w)`` by OpenCV, into the ``region`` y0, y1, x0, x1 of the frame.
+
+    Outside the window lies -1, and the rim is blended towards it, as in SiamMask's program.
+    """
     y0, y1, x0, x1 = region
     linear = np.linalg.inv(window[:, :2])
     matrix = np.concatenate([linear, linear @ (np.array([[x0], [y0]]) - window[:, 2:])], 1)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(mask, _centred(matrix), (x1 - x0, y1 - y0), flags=flags).astype(np.float32, copy=False)
+    size = x1 - x0, y1 - y0
+    pasted = cv2.warpAffine(mask, _centred(matrix), size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=-1)
+    return pasted.astype(np.float32, copy=False)
 
 
 def _centred(matrix: FloatArray) -> FloatArray:

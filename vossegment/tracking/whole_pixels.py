@@ -14,6 +14,8 @@ from torch import Tensor
 from vossegment.tracking.geometry import FloatArray, crop, host_may_read
 from vossegment.tracking.types import Image
 
+_MOST_SIDE = 4096
+
 
 def whole_windows(centres: Tensor, sides: Tensor, size: int) -> Tensor:
     """Windows ``(N, 2, 3)`` of ``sides`` ``(N,)`` rounded, that begin at a whole pixel (halves to even)."""
@@ -33,8 +35,14 @@ def crop_whole(frame: Tensor, windows: Tensor, size: int, fill: Tensor) -> Tenso
     if not len(windows) or not host_may_read(frame.device):
         return crop(frame, windows, size, fill, averaged=False).round()
     pixels, maps = frame.numpy(), windows.double().numpy()
-    cut_out = [_resized(pixels, m, size, c) for m, c in zip(maps, fill.tolist(), strict=True)]
-    return torch.from_numpy(np.stack(cut_out)).permute(0, 3, 1, 2).to(windows.dtype)
+    cut_out = []
+    for i, (window, colour) in enumerate(zip(maps, fill.tolist(), strict=True)):
+        if window[0, 0] * size > _MOST_SIDE:  # far larger than the frame: sampled without being laid out
+            cut_out.append(crop(frame, windows[i : i + 1], size, fill[i : i + 1], averaged=False).round())
+        else:
+            resized = torch.from_numpy(_resized(pixels, window, size, colour))
+            cut_out.append(resized.permute(2, 0, 1)[None].to(windows.dtype))
+    return torch.cat(cut_out).contiguous(memory_format=torch.channels_last)
 
 
 def _resized(picture: Image, window: FloatArray, size: int, fill: list[float]) -> Image:

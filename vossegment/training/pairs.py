@@ -61,6 +61,11 @@ class PairSettings:
     near: int = 0
     negatives: int = 1
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no pair can be drawn with."""
+        if self.search < TEMPLATE or (self.search - TEMPLATE) % STRIDE:
+            raise ValueError(f"'search': {self.search}, wanted 127 and a multiple of 8 more")
+
     @property
     def cells(self) -> int:
         """Cells a sample, as many as there may be."""

@@ -109,7 +109,7 @@ def sample_cells(
 
 
 UNKNOWN = 255
-"""Value of mask target pixels outside the search crop: they count in no loss."""
+"""Value of mask target pixels outside the search crop: they give no gradient."""
 
 
 def mask_windows(mask: Mask, cells: Cells, *, first: int = MASK_FIRST) -> npt.NDArray[np.uint8]:

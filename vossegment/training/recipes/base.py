@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from vossegment.tracking.types import in_range
 from vossegment.training.clips import Mix
 
 
@@ -23,8 +25,8 @@ class Recipe:
     trunk_factor: float
     """The trunk's learning rate is this times ``rate``."""
     epochs: int = 0
-    """Even parts of the run in each of which the rate stands still, as the last one's of them ends; 0: it always
-    falls."""
+    """The rate changes only at the beginning of each of so many even parts of the run, and falls logarithmically;
+    0: it falls at every step, as ``decay`` says, after ``warm_up``."""
     warm_epochs: int = 0
     """Parts in which the rate climbs, from ``warm_rate`` and by an equal factor each, to ``rate``."""
     warm_rate: float = 0.0
@@ -40,3 +42,12 @@ class Recipe:
     mix: Mix = field(default_factory=Mix)
     before: Recipe | None = None
     """What is trained first; the network goes on from there."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no run can work with."""
+        in_range("steps", self.steps, 0, math.inf)
+        in_range("batch", self.batch, 1, math.inf)
+        for name in ("rate", "final_rate"):
+            in_range(name, getattr(self, name), 1e-12, math.inf)
+        for name in ("average", "trunk_frozen_until"):
+            in_range(name, getattr(self, name), 0, 1)

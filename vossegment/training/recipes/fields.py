@@ -5,46 +5,28 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from vossegment.errors import InputError, one_of
 from vossegment.training.recipes.base import Recipe
 
 _Fields = TypeVar("_Fields")
-STAGE = "stage"
-"""Not a field: which stage alone is trained."""
 
 
 def with_fields(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
-    """``recipe`` after ``NAME=VALUE`` each; ``stage=NAME`` first takes the stage of that name for itself, and
-    ``before.NAME=VALUE`` changes the stage before.
+    """``recipe`` after ``NAME=VALUE`` each; ``before.NAME=VALUE`` changes the stage before.
 
-    Raises InputError for a name that the recipe does not have, or a value of another kind.
+    Raises InputError for a name that the recipe does not have, or a value that it cannot take.
     """
-    pairs = []
     for text in assignments:
         name, sign, value = text.partition("=")
         if not sign or not name:
             raise InputError(f"--set '{text}': wanted NAME=VALUE")
-        pairs.append((name, value))
-    for name, value in pairs:
-        if name == STAGE:
-            recipe = _stage(recipe, value)
-    for name, value in pairs:
-        if name != STAGE:
+        try:
             recipe = _changed(recipe, name.split("."), value, name)
+        except ValueError as error:
+            raise InputError(f"--set {text}: {error}") from None
     return recipe
-
-
-def _stage(recipe: Recipe, name: str) -> Recipe:
-    known: dict[str, Recipe] = {}
-    stage: Recipe | None = recipe
-    while stage is not None:
-        known[stage.name] = stage
-        stage = stage.before
-    if name not in known:
-        raise InputError(one_of("stage", name, known))
-    return known[name]
 
 
 def _changed(holder: _Fields, path: Sequence[str], value: str, whole: str) -> _Fields:
@@ -58,6 +40,9 @@ def _changed(holder: _Fields, path: Sequence[str], value: str, whole: str) -> _F
         new: Any = _changed(old, path[1:], value, whole)
     else:
         new = _read(value, old, whole)
+        allowed = get_args(get_type_hints(type(holder))[path[0]])
+        if isinstance(old, str) and allowed and new not in allowed:
+            raise InputError(one_of(f"value of {whole}", new, allowed))
     changed: _Fields = replace(holder, **{path[0]: new})  # type: ignore[type-var]
     return changed
 
