@@ -147,6 +147,39 @@ def test_train_stops_resumes_and_gives_weights_that_run(
     assert code == 0
 
 
+def test_train_in_two_stages(
+    davis: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first stage in a folder of its own, the second on its weights, one log; stopped between, it goes on; a stage
+    may be trained alone."""
+    from vossegment.training import engine
+    from vossegment.training import run as training
+
+    monkeypatch.setattr(training, "load_imagenet", lambda trunk, source: "nowhere")
+    monkeypatch.setattr(training, "_SHOWN", 1)
+    plain = engine.Trainer.run
+    monkeypatch.setattr(engine.Trainer, "run", lambda *a, **k: plain(*a, **{**k, "told_every": 1}))
+    out = tmp_path / "run"
+    arguments = ["train", "siammask_small", "--data", f"davis={davis}", "--out", out, "--workers", 0]
+    for field in ("steps=2", "batch=1", "warm_up=1", "before.steps=2", "before.batch=1", "before.warm_up=1"):
+        arguments += ["--set", field]
+    assert said(capsys, *arguments, "--set", "stage=other")[0] == 2
+    code, _, err = said(capsys, *arguments, "--set", "stage=siammask_small_base", "--minutes", 0)
+    assert code == 0, err
+    assert "step 1 of 2 of siammask_small_base" in err
+    assert said(capsys, *arguments)[0] == 5
+    code, printed, err = said(capsys, *arguments, "--resume", "--quiet")
+    assert code == 0, err
+    assert Path(printed.splitlines()[-1]) == out / "weights.safetensors"
+    told = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [(line["stage"], line["step"]) for line in told] == [
+        *(("siammask_small_base", 1), ("siammask_small_base", 2)),
+        *(("siammask_small", 1), ("siammask_small", 2)),
+    ]
+    assert said(capsys, *arguments, "--resume")[0] == 0  # nothing left to do
+    assert said(capsys, *arguments[:-1], "steps=one")[0] == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
