@@ -26,12 +26,16 @@ def window(level: Tensor, cells: Tensor, *, size: int, padding: int, step: int) 
     ``level`` ``(N, C, H, W)``; ``cells`` ``(M, 3)`` int64: batch item, row, column -> ``(M, C, size, size)``.
     One gather of what is needed; nothing is unfolded.
     """
-    padded = F.pad(level, (padding,) * 4).permute(0, 2, 3, 1)  # (N, H, W, C): the gather copies whole vectors
     item, row, column = cells.unbind(1)
-    along = torch.arange(size, device=level.device)
-    rows = (row * step)[:, None] + along
-    columns = (column * step)[:, None] + along
-    return padded[item[:, None, None], rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    height, width = level.shape[2:]
+    along = torch.arange(size, device=level.device) - padding
+    rows, columns = (row * step)[:, None] + along, (column * step)[:, None] + along
+    places = item[:, None, None], rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None, :]
+    found = level.permute(0, 2, 3, 1)[places]  # the gather copies whole vectors
+    if padding:
+        beyond = ((rows < 0) | (rows >= height))[:, :, None] | ((columns < 0) | (columns >= width))[:, None, :]
+        found = found.masked_fill_(beyond[..., None], 0.0)
+    return found.permute(0, 3, 1, 2)
 
 
 def grown(vectors: Tensor, deconv: nn.ConvTranspose2d) -> Tensor:

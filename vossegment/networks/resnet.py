@@ -57,19 +57,23 @@ class Bottleneck(nn.Module):
     ) -> None:
         super().__init__()
         self.stride_on_1x1 = stride if stride_on == "1x1" else 1
+        # Each activation stands behind its convolution: ``runtime`` may make one of both.
         self.conv1 = nn.Conv2d(inputs, width, 1, self.stride_on_1x1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
+        self.act1 = nn.ReLU(inplace=True)
         self.conv2 = _conv3(width, width, stride if stride_on == "3x3" else 1, dilation)
         self.bn2 = nn.BatchNorm2d(width)
+        self.act2 = nn.ReLU(inplace=True)
         self.conv3 = nn.Conv2d(width, width * 4, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(width * 4)
         self.downsample = _Shortcut(inputs, width * 4, kernel=shortcut, stride=stride) if inputs != width * 4 else None
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.bn1(self.conv1(_odd_cells(x, self.stride_on_1x1))))
-        y = F.relu(self.bn2(self.conv2(y)))
+        y = self.act1(self.bn1(self.conv1(_odd_cells(x, self.stride_on_1x1))))
+        y = self.act2(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
-        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
+        y += x if self.downsample is None else self.downsample(x)
+        return F.relu_(y)
 
 
 class BasicBlock(nn.Module):

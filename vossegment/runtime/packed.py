@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vossegment.runtime.winograd import WinogradConv
+
 _ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
     nn.ReLU: ("relu", []),
     nn.ReLU6: ("hardtanh", [0.0, 6.0]),
@@ -50,7 +52,8 @@ class PackedConv(nn.Module):
 
 
 def pack(module: nn.Module) -> None:
-    """Packs every convolution below whose activation, if any, is the module registered right behind it; in place.
+    """Packs every convolution below whose activation, if any, is the module registered right behind it; in place. The
+    largest ones are computed another way.
 
     Nothing happens where this build of PyTorch cannot do it.
     """
@@ -59,8 +62,9 @@ def pack(module: nn.Module) -> None:
     before: str | None = None
     for name, child in list(module.named_children()):
         if isinstance(child, nn.Conv2d) and child.padding_mode == "zeros" and not isinstance(child.padding, str):
-            setattr(module, name, PackedConv(child))
-            before = name
+            quicker = WinogradConv.fits(child)
+            setattr(module, name, WinogradConv(child) if quicker else PackedConv(child))
+            before = None if quicker else name
         elif isinstance(child, (nn.ReLU, nn.ReLU6)) and before is not None:
             cast(PackedConv, getattr(module, before)).activate(child)
             setattr(module, name, nn.Identity())
