@@ -232,3 +232,15 @@ def test_real_files(file: str, build: Callable[[], Trunk]) -> None:
         assert torch.isfinite(level).all()
         assert level.abs().max() < 1e3
         assert (level[0] - level[1]).abs().max() > 0.1
+
+
+def test_siammasks_trunk_is_the_plain_one(tmp_path: Path) -> None:
+    """Colours as they are and 3x3 shortcuts: filled from the same file, the same maps as with normalised colours and
+    1x1 shortcuts."""
+    save_file({k: v.contiguous() for k, v in made("resnet50").state_dict().items()}, tmp_path / "w.safetensors")
+    plain, other = resnet50().eval(), resnet50(shortcut=3, raw=True).eval()
+    crop = torch.rand(1, 3, 127, 127) * 255
+    for trunk in (plain, other):
+        load_imagenet(trunk, tmp_path / "w.safetensors")
+    for expected, found in zip(maps_of(plain, crop), maps_of(other, crop), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))

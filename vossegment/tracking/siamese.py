@@ -7,6 +7,7 @@ network or here, so that a step can be repeated, batched, moved between devices 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, get_args
 
@@ -124,11 +125,7 @@ class SiameseTracker:
     @torch.inference_mode()
     def start(self, frame: Tensor, prompts: Prompts) -> SiameseState:
         """State of the prompted objects after ``frame`` ``(H, W, 3)`` uint8."""
-        boxes = prompts.boxes.to(self.device, torch.float32)
-        centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
-        fill = frame.to(torch.float32).mean((0, 1)).expand(len(boxes), 3)
-        template = self.network.template(self._crop(frame, centres, context_side(sizes), TEMPLATE, fill))
-        return SiameseState(centres, sizes, fill, torch.zeros(len(boxes), device=self.device), template)
+        return begun(self.network, frame, prompts, self._crop, device=self.device)
 
     @torch.inference_mode()
     def step(self, state: SiameseState, frame: Tensor) -> tuple[SiameseState, Result]:
@@ -222,6 +219,22 @@ class SiameseTracker:
         sizes = torch.where(lost[:, None], state.sizes, kept_inside(sizes, self.settings.least_side, frame))
         lost_for = torch.where(lost, state.lost_for + 1, 0.0)
         return replace(state, centres=centres, sizes=sizes, lost_for=lost_for)
+
+
+def begun(
+    network: SiameseNetwork,
+    frame: Tensor,
+    prompts: Prompts,
+    cut: Callable[[Tensor, Tensor, Tensor, int, Tensor], Tensor],
+    *,
+    device: torch.device,
+) -> SiameseState:
+    """State of the prompted objects after ``frame``; ``cut`` makes crops of frame, centres, sides, size and fill."""
+    boxes = prompts.boxes.to(device, torch.float32)
+    centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    fill = frame.to(torch.float32).mean((0, 1)).expand(len(boxes), 3)
+    template = network.template(cut(frame, centres, context_side(sizes), TEMPLATE, fill))
+    return SiameseState(centres, sizes, fill, torch.zeros(len(boxes), device=device), template)
 
 
 def kept_inside(values: Tensor, low: float, frame: Tensor) -> Tensor:

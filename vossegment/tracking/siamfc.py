@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vossegment.tracking.anchors import RESPONSE, SEARCH, STRIDE, TEMPLATE
 from vossegment.tracking.geometry import context_side
-from vossegment.tracking.siamese import SiameseNetwork, SiameseState, box_masks, kept_inside
+from vossegment.tracking.siamese import SiameseNetwork, SiameseState, begun, box_masks, kept_inside
 from vossegment.tracking.types import Prompts, Result, each, in_range
 from vossegment.tracking.whole_pixels import crop_whole, whole_windows
 
@@ -65,12 +65,7 @@ class SiamFCTracker:
     @torch.inference_mode()
     def start(self, frame: Tensor, prompts: Prompts) -> SiameseState:
         """State of the prompted objects after ``frame`` ``(H, W, 3)`` uint8."""
-        boxes = prompts.boxes.to(self.device, torch.float32)
-        centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
-        fill = frame.to(torch.float32).mean((0, 1)).expand(len(boxes), 3)
-        windows = whole_windows(centres, context_side(sizes), TEMPLATE)
-        template = self.network.template(crop_whole(frame, windows, TEMPLATE, fill))
-        return SiameseState(centres, sizes, fill, torch.zeros(len(boxes), device=self.device), template)
+        return begun(self.network, frame, prompts, _crop, device=self.device)
 
     @torch.inference_mode()
     def step(self, state: SiameseState, frame: Tensor) -> tuple[SiameseState, Result]:
@@ -79,7 +74,7 @@ class SiamFCTracker:
         sides = context_side(state.sizes) * (SEARCH / TEMPLATE)
         at_scales = (sides[:, None] * self._scales).flatten()
         centres, fill = state.centres.repeat_interleave(3, 0), state.fill.repeat_interleave(3, 0)
-        crops = crop_whole(frame, whole_windows(centres, at_scales, SEARCH), SEARCH, fill)
+        crops = _crop(frame, centres, at_scales, SEARCH, fill)
         response = self.network.search(_thrice(state.template), crops)
         similarity = response.scores.float()[:, 0].view(n, 3, RESPONSE, RESPONSE)
         fine = F.interpolate(similarity, size=(self._side, self._side), mode="bicubic", align_corners=False)
@@ -101,6 +96,10 @@ class SiamFCTracker:
         scores = similarity.flatten(1).amax(1).sigmoid()
         lost = torch.zeros(n, dtype=torch.bool, device=self.device)
         return after, Result(torch.cat([corner, corner + sizes], 1), scores, masks, windows, lost)
+
+
+def _crop(frame: Tensor, centres: Tensor, sides: Tensor, size: int, fill: Tensor) -> Tensor:
+    return crop_whole(frame, whole_windows(centres, sides, size), size, fill)
 
 
 def _thrice(template: Any) -> Any:

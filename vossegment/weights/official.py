@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,8 @@ def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     strange = [name for name, own in names.items() if own is None]
     if strange:
         raise WeightsError(_listed(strange, "tensors are none of SiamMask's"))
-    twice = [name for name, own in names.items() if list(names.values()).count(own) > 1]
+    counts = Counter(names.values())
+    twice = [name for name, own in names.items() if counts[own] > 1]
     if twice:
         raise WeightsError(_listed(twice, "names stand for the same tensors as others"))
     return {own: _turned(own, state[name]) for name, own in names.items() if own is not None}

@@ -87,44 +87,31 @@ SIAMMASK_2B = replace(
 SIAMRPN = replace(BASE, name="siamrpn", model="siamrpn", batch=256, steps=BASE.steps // 4, loss_box=1.0, loss_mask=0.0)
 SIAMFC = replace(BASE, name="siamfc", model="siamfc", loss_box=0.0, loss_mask=0.0)
 
-# [ours] Two cores, an hour: what has ImageNet behind it stays nearly still, the rest learns fast.
-_SMALL_MIX = Mix(video=0.5, still=0.15, composed=0.35)
-SMALL_BASE = replace(
-    BASE,
-    name="siammask_small_base",
-    model="siammask_small_base",
-    steps=2000,
-    batch=16,
-    optimiser="adamw",
-    rate=1e-3,
-    final_rate=1e-5,
-    decay="cosine",
-    epochs=0,
-    warm_epochs=0,
-    warm_rate=0.0,
-    trunk_factor=0.2,
-    trunk_frozen_until=0.0,
-    warm_up=150,
-    frozen_stages=7,
-    average=0.995,
-    mix=_SMALL_MIX,
-    pairs=replace(BASE.pairs, colour=0.25, flip=0.5, negative_pairs=0.1),
-)
-SMALL = replace(
-    SIAMMASK,
-    name="siammask_small",
-    model="siammask_small",
-    steps=1000,
-    batch=16,
-    optimiser="adamw",
-    rate=1e-3,
-    final_rate=1e-5,
-    decay="cosine",
-    epochs=0,
-    warm_up=50,
-    frozen_stages=14,
-    average=0.995,
-    mix=_SMALL_MIX,
-    pairs=replace(SIAMMASK.pairs, colour=0.25, flip=0.5),
-    before=SMALL_BASE,
-)
+
+def _small(recipe: SiamMaskRecipe, *, name: str, steps: int, warm_up: int, frozen_stages: int) -> SiamMaskRecipe:
+    """[ours] Two cores, an hour: what has ImageNet behind it stays nearly still, the rest learns fast."""
+    return replace(
+        recipe,
+        name=name,
+        model=name,
+        steps=steps,
+        batch=16,
+        optimiser="adamw",
+        rate=1e-3,
+        final_rate=1e-5,
+        decay="cosine",
+        epochs=0,
+        warm_epochs=0,
+        warm_rate=0.0,
+        warm_up=warm_up,
+        trunk_factor=0.2,
+        trunk_frozen_until=0.0,
+        frozen_stages=frozen_stages,
+        average=0.995,
+        mix=Mix(video=0.5, still=0.15, composed=0.35),
+        pairs=replace(recipe.pairs, colour=0.25, flip=0.5, negative_pairs=recipe.pairs.negative_pairs / 2),
+    )
+
+
+SMALL_BASE = _small(BASE, name="siammask_small_base", steps=2000, warm_up=150, frozen_stages=7)
+SMALL = replace(_small(SIAMMASK, name="siammask_small", steps=1000, warm_up=50, frozen_stages=14), before=SMALL_BASE)
