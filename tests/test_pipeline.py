@@ -39,7 +39,7 @@ class Still:
         windows = square_windows(middle, side, 8)
         lost = frame.float().mean() < 1  # a black frame hides everything
         masks = torch.ones(n, 8, 8) * (~lost)
-        return state, Result(state, torch.full((n,), 0.5), masks, windows, lost.expand(n))
+        return state, Result(state, torch.full((n,), 0.5), masks, windows, lost.expand(n), state)
 
 
 class JoinableStill(Still):

@@ -20,7 +20,7 @@ from vossegment.runtime.prepare import choose_device, choose_precision, prepare
 from vossegment.tracking.propagation import PropagationSettings, PropagationTracker
 from vossegment.tracking.siamese import BoxFrom, SiameseSettings, SiameseTracker
 from vossegment.tracking.siamfc import SiamFCSettings, SiamFCTracker
-from vossegment.tracking.types import Prompts, Result, Tracker
+from vossegment.tracking.types import Prompts, Result, Rotated, Tracker
 from vossegment.weights.load import WeightsFile, shipped_folder
 from vossegment.weights.official import load_any
 
@@ -55,6 +55,8 @@ class Model:
     build: Callable[[], nn.Module]
     weights: str | None
     settings: SiameseSettings | SiamFCSettings | PropagationSettings
+    takes: tuple[str, ...] = ()
+    """Models whose weights hold all of this one's: SiamMask's "box" and "2B-score" read-outs [p Tables 2 and 7]."""
 
     def changed(self, settings: Mapping[str, Any]) -> Model:
         """The row with some settings changed. Raises InputError for one that it does not have, or a bad value."""
@@ -107,13 +109,16 @@ MODELS: dict[str, Model] = {
         _E3SN_SETTINGS,
     ),
     "siammask": Model("SiamMask, three branches, refined (siammask_sharp)", SiamMask, None, _SIAMMASK_SETTINGS),
-    "siammask_base": Model("SiamMask without refinement", lambda: SiamMask(refined=False), None, _SIAMMASK_SETTINGS),
+    "siammask_base": Model(
+        "SiamMask without refinement", lambda: SiamMask(refined=False), None, _SIAMMASK_SETTINGS, takes=("siammask",)
+    ),
     "siammask_2b": Model("SiamMask, two branches, refined", lambda: SiamMask(anchors=False), None, _TWO_BRANCHES),
     "siammask_2b_base": Model(
         "SiamMask, two branches, without refinement",
         lambda: SiamMask(anchors=False, refined=False),
         None,
         _TWO_BRANCHES,
+        takes=("siammask_2b",),
     ),
     "siammask_small": Model("SiamMask on MobileNetV2", lambda: SiamMask(trunk=MobileNetV2()), None, _SIAMMASK_SETTINGS),
     "siammask_small_base": Model(
@@ -127,8 +132,15 @@ MODELS: dict[str, Model] = {
         lambda: SiamMask(anchors=False, masks=False),
         None,
         SiamFCSettings(),
+        takes=("siammask_2b", "siammask_2b_base"),
     ),
-    "siamrpn": Model("SiamRPN on ResNet-50: boxes, no masks", lambda: SiamMask(masks=False), None, _SIAMMASK_SETTINGS),
+    "siamrpn": Model(
+        "SiamRPN on ResNet-50: boxes, no masks",
+        lambda: SiamMask(masks=False),
+        None,
+        _SIAMMASK_SETTINGS,
+        takes=("siammask", "siammask_base"),
+    ),
 }
 DEFAULT = "guided"
 
@@ -188,6 +200,11 @@ def preset_settings(name: str | None, model: str) -> Mapping[str, Any]:
     return PRESETS[name]
 
 
+def preset_box(name: str | None) -> Rotated | None:
+    """The box that a benchmark by this name wants read out: VOT's are rotated; None where masks are scored."""
+    return "mbr" if name is not None and name.startswith("vot") else None
+
+
 def weights_path(name: str, weights: Path | None) -> Path:
     """The file to load: the one named, or the model's own. Raises WeightsError where there is neither."""
     if weights is not None:
@@ -219,7 +236,8 @@ def load(
     chosen = choose_device(device)
     dtype = choose_precision(precision, chosen)
     network = row.build()
-    file = load_any(network, weights_path(name, Path(weights) if weights is not None else None), name=name)
+    path = weights_path(name, Path(weights) if weights is not None else None)
+    file = load_any(network, path, name=name, takes=row.takes)
     if threads is not None:
         torch.set_num_threads(threads)
     prepared = prepare(network, chosen, dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -19,7 +19,7 @@ from vossegment.media.ahead import ahead
 from vossegment.media.open import open_source
 from vossegment.tracking.merge import label_map
 from vossegment.tracking.prompts import BoxPrompt, MaskPrompt, Masks, Prompt, check, prompts_of
-from vossegment.tracking.rotated import rotated_box, upright
+from vossegment.tracking.rotated import read_out
 from vossegment.tracking.types import (
     Box,
     Frame,
@@ -64,7 +64,7 @@ def follow(
     An object joins at its prompt's frame; a later prompt of the same id starts it anew there. In that frame, a mask
     given is the mask shown, before any other object's; of two that overlap, the later one is. ``lost`` says what a
     lost object's mask is; with "keep", its last region is shown where no other object is. ``rotated``: the kind of box
-    that is made from each mask besides.
+    that is read out besides.
     """
     spent = stages if stages is not None else Stages()
     objects = _Objects(tracker)
@@ -82,8 +82,10 @@ def follow(
         records = _records(result, labels, objects.ids, {p.id for p in new})
         if seen is not None:
             records = seen.kept(labels, records)
-        if rotated is not None:
-            records = tuple(_with_rotated(record, labels, rotated) for record in records)
+        if rotated is not None and result is not None:
+            records = _with_boxes(
+                records, labels, rotated, dict(zip(objects.ids, result.proposed.tolist(), strict=True))
+            )
         spent.step += stepped - began
         spent.merge += time.perf_counter() - stepped
         spent.frames += 1
@@ -168,20 +170,18 @@ def _records(
     return tuple(sorted(records, key=lambda r: r.id))
 
 
-def _with_rotated(record: ObjectRecord, labels: LabelMap, kind: Rotated) -> ObjectRecord:
-    """The record with its mask's box of this kind; of too small a mask, the tightest upright one."""
-    if record.box is None:
-        return record
-    x, y, w, h = map(int, record.box)
-    part: Mask = np.equal(labels[y : y + h, x : x + w], record.id).astype(np.uint8)
-    corners = rotated_box(part, kind)
-    moved = upright(x, y, w, h)
-    if corners is not None and kind != "minmax":
-        # Contours run through the centres of pixels, half a pixel further in than their edges.
-        moved = corners + np.float32(0.5) + np.array([x, y], np.float32)
-    elif corners is not None:
-        moved = corners + np.array([x, y], np.float32)
-    return replace(record, rotated=tuple((float(a), float(b)) for a, b in moved))
+def _with_boxes(
+    records: Sequence[ObjectRecord], labels: LabelMap, kind: Rotated, proposed: Mapping[int, Sequence[float]]
+) -> tuple[ObjectRecord, ...]:
+    """The records with a box read out of each mask; ``proposed`` are the tracker's own, x0 y0 x1 y1, by id."""
+    made = []
+    for record in records:
+        x, y, w, h = map(int, record.box or (0, 0, 0, 0))
+        x0, y0, x1, y1 = proposed[record.id]
+        mask = np.equal(labels[y : y + h, x : x + w], record.id)
+        corners = read_out(mask, kind, (x0, y0, x1 - x0, y1 - y0), (x, y))
+        made.append(replace(record, rotated=tuple((float(a), float(b)) for a, b in corners)))
+    return tuple(made)
 
 
 def _extent(labels: LabelMap, number: int) -> tuple[Box | None, int]:
@@ -278,7 +278,7 @@ def track(
     ``boxes`` are x, y, w, h in pixels. ``masks`` is a list of ``(H, W)`` arrays, bool or uint8, an object each where
     it is not 0; or one label map ``(H, W)`` uint8, whose objects keep their ids (a single label 255 is no id). The
     others are numbered 1, 2, ..., boxes first, or named by ``ids``. ``lost``: a lost object's mask is empty, or the
-    last one held ("keep"). ``rotated``: "minmax", "mbr" or "opt" makes such a box from each mask.
+    last one held ("keep"). ``rotated``: "box", "minmax", "mbr" or "opt" reads such a box out of each answer.
 
     Yields a ``TrackedFrame`` a frame: ``index``, ``time`` in seconds, ``image``, ``labels`` ``(H, W)`` uint8 and
     ``objects``, a record each. Raises InputError for a source, a box or a mask that cannot be used.

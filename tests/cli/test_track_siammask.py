@@ -65,7 +65,7 @@ def test_track_takes_every_variant(
     assert found[0]["status"] == "prompted"
     for record in found:
         assert (record["box"] is None) == (record["area"] == 0)
-        assert ("rotated_box" in record) == (record["area"] > 0)
+        assert len(record["rotated_box"]) == 4
     if name in ("siamrpn", "siamfc"):  # the box stands for the mask
         assert all(r["area"] == pytest.approx(r["box"][2] * r["box"][3]) for r in found)
 
@@ -80,6 +80,7 @@ def test_presets(
         arguments = ["--box", BOX, "--model", "siamrpn", "--weights", checkpoints["siamrpn"], "--save", "json"]
         assert said(capsys, "track", frames, *arguments, "--preset", preset, "--out", out)[0] == 0
         sizes[preset] = [r["window_box"][2:] for r in records(out)]
+        assert all(("rotated_box" in r) == (preset == "vot2016") for r in records(out))
     assert sizes["davis"] != sizes["vot2016"]
 
 
@@ -88,7 +89,7 @@ def test_presets(
     [
         (["--preset", "otb", "--model", "siammask"], "known: davis, vot2016, vot2018"),
         (["--preset", "davis"], "--model siammask"),
-        (["--rotated", "round"], "known: mbr, minmax, opt"),
+        (["--rotated", "round"], "known: box, mbr, minmax, opt"),
     ],
 )
 def test_calls_that_cannot_be_used(

@@ -16,7 +16,8 @@ HEIGHT, WIDTH = 40, 60
 
 def result(masks: Tensor, windows: Tensor) -> Result:
     n = len(masks)
-    return Result(torch.zeros(n, 4), torch.ones(n), masks, windows, torch.zeros(n, dtype=torch.bool))
+    boxes = torch.zeros(n, 4)
+    return Result(boxes, torch.ones(n), masks, windows, torch.zeros(n, dtype=torch.bool), boxes)
 
 
 def squares(*places: tuple[float, float, float]) -> Tensor:

@@ -57,7 +57,7 @@ class StandStill:
         for mask, (x0, y0, x1, y1) in zip(masks, state.boxes.int().tolist(), strict=True):
             mask[y0:y1, x0:x1] = 1
         windows = window.expand(n, 2, 3)
-        return state, Result(state.boxes, torch.ones(n), masks, windows, torch.zeros(n, dtype=torch.bool))
+        return state, Result(state.boxes, torch.ones(n), masks, windows, torch.zeros(n, dtype=torch.bool), state.boxes)
 
 
 def labels(*boxes: tuple[int, int, int, int]) -> LabelMap:

@@ -21,6 +21,7 @@ from vossegment.training.run import Settings, load_stage, stages
 from vossegment.training.siammask_task import SiamMaskTask
 from vossegment.training.targets import UNKNOWN
 from vossegment.weights.load import save_weights
+from vossegment.weights.official import write_official
 
 CPU = torch.device("cpu")
 FAMILY = [name for name, recipe in RECIPES.items() if isinstance(recipe, SiamMaskRecipe)]
@@ -111,13 +112,18 @@ def test_stages(tmp_path: Path) -> None:
     assert [r.name for r, _ in stages(SIAMMASK, replace(plain, resume=True))] == ["siammask"]
 
 
-def test_the_second_stage_begins_at_the_first(tmp_path: Path) -> None:
-    """All that both have is taken over; what only the second has stays as drawn; other weights are refused."""
+@pytest.mark.parametrize("kind", ["ours", "official"])
+def test_the_second_stage_begins_at_the_first(tmp_path: Path, kind: str) -> None:
+    """All that both have is taken over, from an official checkpoint too; what only the second has stays as drawn;
+    other weights are refused."""
     torch.manual_seed(0)
     first, second = built("siammask_base"), built("siammask")
-    save_weights(first, tmp_path / "a.safetensors", name="siammask_base", about={}, exact=True)
+    if kind == "ours":
+        save_weights(first, tmp_path / "a", name="siammask_base", about={}, exact=True)
+    else:
+        write_official(first, tmp_path / "a")
     drawn = {k: v.clone() for k, v in second.state_dict().items()}
-    load_stage(second, tmp_path / "a.safetensors", SIAMMASK)
+    load_stage(second, tmp_path / "a", SIAMMASK)
     known = first.state_dict()
     for key, value in second.state_dict().items():
         assert torch.equal(value, known[key] if key in known else drawn[key])

@@ -15,7 +15,8 @@ from torch import Tensor
 from vossegment.errors import WeightsError
 from vossegment.models import MODELS
 from vossegment.networks.siammask import SiamMask
-from vossegment.weights.official import fill, is_checkpoint, ours, read_official, variant, write_official
+from vossegment.weights.load import save_weights
+from vossegment.weights.official import fill, is_checkpoint, load_any, ours, read_official, variant, write_official
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +150,19 @@ def test_our_files_are_no_checkpoints(tmp_path: Path) -> None:
     for new in (True, False):
         torch.save({"a": torch.zeros(1)}, tmp_path / "a.pth", _use_new_zipfile_serialization=new)
         assert is_checkpoint(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("kind", ["official", "ours"])
+@pytest.mark.parametrize(("whole", "part"), [("siammask_base", "siamrpn"), ("siammask_2b_base", "siamfc")])
+def test_the_part_of_a_larger_model(tmp_path: Path, whole: str, part: str, kind: str) -> None:
+    """The paper's "box" and "2B-score" rows: SiamMask's weights without its masks; of no other model."""
+    larger, smaller, path = MODELS[whole].build(), MODELS[part].build(), tmp_path / "weights"
+    if kind == "official":
+        write_official(larger, path)
+    else:
+        save_weights(larger, path, name=whole, about={}, exact=True)
+    load_any(smaller, path, name=part, takes=MODELS[part].takes)
+    known = larger.state_dict()
+    assert all(torch.equal(value, known[key]) for key, value in smaller.state_dict().items())
+    with pytest.raises(WeightsError, match=f"'{whole}', not of '{part}'"):
+        load_any(smaller, path, name=part)

@@ -26,7 +26,7 @@ EPILOG = options.writers() + options.examples(
 )
 _FORMATS = ("xywh", "xyxy", "cxcywh")
 _BOX_FROM: dict[str, BoxFrom] = {"branch": "branch", "mask": "mask", "both": "both"}
-_ROTATED: dict[str, Rotated] = {"minmax": "minmax", "mbr": "mbr", "opt": "opt"}
+_ROTATED: dict[str, Rotated] = {"box": "box", "minmax": "minmax", "mbr": "mbr", "opt": "opt"}
 _LOST: dict[str, Lost] = {"empty": "empty", "keep": "keep"}
 
 
@@ -77,8 +77,8 @@ def command(
         str | None,
         typer.Option(
             "--rotated",
-            help="Also a box from each mask, by corners in the records: minmax (upright), mbr (smallest) or opt "
-            "(overlaps most).",
+            help="Also a box by its corners, in the records: the tracker's own (box), or the mask's: minmax (upright), "
+            "mbr (smallest; default with a preset of VOT) or opt (overlaps most).",
         ),
     ] = None,
     preset: options.Preset = None,
@@ -110,7 +110,7 @@ def command(
         raise InputError(one_of("kind of box", rotated, _ROTATED))
     from vossegment.delivery import run_info, track_to_files
     from vossegment.media.open import open_source
-    from vossegment.models import find, load, preset_settings
+    from vossegment.models import find, load, preset_box, preset_settings
     from vossegment.writers.registry import check_output, check_source, open_writers
 
     names = tuple(name.strip() for name in save.split(",") if name.strip())
@@ -128,7 +128,7 @@ def command(
         check_output(folder, names, overwrite)
         for path in (Path(source), *asked.files):
             check_source(path, folder)
-        kind = _ROTATED[rotated] if rotated is not None else None
+        kind = _ROTATED[rotated] if rotated is not None else preset_box(preset)
         origin = _BOX_FROM[box_from] if box_from is not None else None
         loaded = load(
             model,

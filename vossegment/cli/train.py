@@ -48,7 +48,11 @@ def command(
     ] = None,
     init: Annotated[
         Path | None,
-        typer.Option("--init", metavar="FILE", help="Go on from these weights of the recipe's model, at step 0."),
+        typer.Option(
+            "--init",
+            metavar="FILE",
+            help="Go on from these weights of the recipe's model, or SiamMask's own, at step 0.",
+        ),
     ] = None,
     assignments: Annotated[
         list[str] | None,

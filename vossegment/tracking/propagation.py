@@ -229,7 +229,7 @@ class PropagationTracker:
             recent=recent,
             age=state.age + 1,
         )
-        return after, Result(boxes, scores, masks, windows, lost)
+        return after, Result(boxes, scores, masks, windows, lost, boxes)
 
     def _refreshed(self, state: PropagationState, looked: Any, masks: Tensor, sure: Tensor) -> Any:
         """The second reference: from this frame where it is time and the answer ``sure``, else as it was. Another look

@@ -1,4 +1,4 @@
-"""Boxes from masks: the upright one, the smallest rotated one, and the one that overlaps the mask most.
+"""The box that is read out of an answer: the tracker's own, or one from its mask: upright, smallest, most overlapping.
 
 SiamMask 3.2 "Box generation" (Min-max, MBR, Opt); contours as its program takes them (MODELS-siammask, section 7).
 """
@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vossegment.tracking.types import Mask, Rotated
+from vossegment.tracking.types import Box, Mask, Rotated
 
 Corners = npt.NDArray[np.float32]
-"""Four corners x, y in order round the box, ``(4, 2)``, in pixels counted from the centre of the first one."""
+"""Four corners x, y in order round the box, ``(4, 2)``."""
 _Rectangle = tuple[tuple[float, float], tuple[float, float], float]
 """Centre, size and angle in degrees, as OpenCV has it."""
 
@@ -23,7 +23,14 @@ _LEAST_AREA = 100.0
 """[o] A contour must enclose more frame pixels than these."""
 
 
-def rotated_box(mask: Mask, kind: Rotated) -> Corners | None:
+def read_out(mask: Mask, kind: Rotated, own: Box, origin: tuple[float, float] = (0.0, 0.0)) -> Corners:
+    """The box of this ``kind``, in frame pixels, edges; ``mask`` ``(h, w)`` begins at ``origin`` of the frame. ``own``
+    is the tracker's, x, y, w, h: what is read out of a mask too small for a box [o], or of none."""
+    made = None if kind == "box" or not mask.size else box_of_mask(mask, kind)
+    return upright(*own) if made is None else made + np.array(origin, np.float32)
+
+
+def box_of_mask(mask: Mask, kind: Rotated) -> Corners | None:
     """The box of the largest connected part of ``mask`` ``(H, W)``, None where none is large enough."""
     contours = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[-2]
     outline = max(contours, key=cv2.contourArea, default=None)
@@ -36,7 +43,8 @@ def rotated_box(mask: Mask, kind: Rotated) -> Corners | None:
     best: _Rectangle = (cx, cy), (width, height), angle
     if kind == "opt":
         best = _most_overlap(np.asarray(outline, np.int32), best)
-    return np.asarray(cv2.boxPoints(best), np.float32)
+    # Contours run through the centres of pixels, half a pixel further in than their edges.
+    return np.asarray(cv2.boxPoints(best), np.float32) + np.float32(0.5)
 
 
 def upright(x: float, y: float, w: float, h: float) -> Corners:

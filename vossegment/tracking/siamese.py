@@ -146,11 +146,11 @@ class SiameseTracker:
                 centres, sizes = self._with_mask(masks, mask_windows, centres, sizes)
         lost = score < s.lost_below
         after = self._next(state, frame, centres, sizes, lost)
-        corner = after.centres - after.sizes / 2
+        boxes = edges(after.centres, after.sizes)
         if not self.network.masked:
-            masks, mask_windows = box_masks(corner, after.sizes)
+            masks, mask_windows = box_masks(boxes)
         masks = torch.where(lost[:, None, None], 0.0, masks)
-        found = Result(torch.cat([corner, corner + after.sizes], 1), score, masks, mask_windows, lost)
+        found = Result(boxes, score, masks, mask_windows, lost, edges(centres, sizes))
         return after, found
 
     def _chosen(self, response: Any, state: SiameseState, zoom: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -243,7 +243,14 @@ def kept_inside(values: Tensor, low: float, frame: Tensor) -> Tensor:
     return torch.stack([values[:, 0].clamp(low, max(low, width)), values[:, 1].clamp(low, max(low, height))], 1)
 
 
-def box_masks(corners: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
-    """Boxes as masks that are 1 all over, and their windows."""
-    windows = torch.cat([torch.diag_embed(sizes / MASK_SIDE), corners[:, :, None]], 2)
-    return corners.new_ones(len(corners), MASK_SIDE, MASK_SIDE), windows
+def edges(centres: Tensor, sizes: Tensor) -> Tensor:
+    """Boxes ``(N, 4)`` x0 y0 x1 y1 of centres and sizes ``(N, 2)``."""
+    corners = centres - sizes / 2
+    return torch.cat([corners, corners + sizes], 1)
+
+
+def box_masks(boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """Boxes ``(N, 4)`` as masks that are 1 all over, and their windows."""
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    windows = torch.cat([torch.diag_embed(sizes / MASK_SIDE), boxes[:, :2, None]], 2)
+    return boxes.new_ones(len(boxes), MASK_SIDE, MASK_SIDE), windows

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vossegment.tracking.anchors import RESPONSE, SEARCH, STRIDE, TEMPLATE
 from vossegment.tracking.geometry import context_side
-from vossegment.tracking.siamese import SiameseNetwork, SiameseState, begun, box_masks, kept_inside
+from vossegment.tracking.siamese import SiameseNetwork, SiameseState, begun, box_masks, edges, kept_inside
 from vossegment.tracking.types import Prompts, Result, each, in_range
 from vossegment.tracking.whole_pixels import crop_whole, whole_windows
 
@@ -91,11 +91,11 @@ class SiamFCTracker:
         grown = state.sizes * (1 - s.damping + s.damping * self._scales[chosen])[:, None]
         centres, sizes = kept_inside(moved, 0.0, frame), kept_inside(grown, s.least_side, frame)
         after = SiameseState(centres, sizes, state.fill, state.lost_for, state.template)
-        corner = centres - sizes / 2
-        masks, windows = box_masks(corner, sizes)
+        boxes = edges(centres, sizes)
+        masks, windows = box_masks(boxes)
         scores = similarity.flatten(1).amax(1).sigmoid()
         lost = torch.zeros(n, dtype=torch.bool, device=self.device)
-        return after, Result(torch.cat([corner, corner + sizes], 1), scores, masks, windows, lost)
+        return after, Result(boxes, scores, masks, windows, lost, edges(moved, grown))
 
 
 def _crop(frame: Tensor, centres: Tensor, sides: Tensor, size: int, fill: Tensor) -> Tensor:

@@ -59,6 +59,7 @@ class Result:
     ``boxes`` ``(N, 4)`` the tracker's own boxes in frame pixels, ``scores`` ``(N,)`` in [0, 1], ``masks``
     ``(N, h, w)`` probabilities in each object's own window, ``windows`` ``(N, 2, 3)`` the affine maps from window
     pixels to frame pixels (see ``tracking.geometry``), ``lost`` ``(N,)`` bool; a lost object's mask is 0 everywhere.
+    ``proposed`` ``(N, 4)``: the boxes before they were kept inside the frame.
     """
 
     boxes: Tensor
@@ -66,6 +67,7 @@ class Result:
     masks: Tensor
     windows: Tensor
     lost: Tensor
+    proposed: Tensor
 
 
 def each(function: Callable[..., Tensor], *values: Any) -> Any:
@@ -105,8 +107,8 @@ Box = tuple[float, float, float, float]
 
 Corners = tuple[tuple[float, float], ...]
 """x, y of a box's four corners, in frame pixels, edges."""
-Rotated = Literal["minmax", "mbr", "opt"]
-"""Which box is made from a mask: upright, the smallest, or the one that overlaps it most."""
+Rotated = Literal["box", "minmax", "mbr", "opt"]
+"""Which box is read out: the tracker's own, or the mask's: upright, the smallest, or the one that overlaps it most."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class ObjectRecord:
     status: Status
     window_box: Box | None = None
     rotated: Corners | None = None
-    """Where asked for: the mask's box by four corners x, y, in order round it."""
+    """Where asked for: the box read out, by four corners x, y, in order round it."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ from vossegment.training.sets import TrainingData
 from vossegment.training.sheets import sample_sheet, strips, write_sheet
 from vossegment.training.tasks import task_of
 from vossegment.weights.imagenet import load_imagenet
-from vossegment.weights.load import load_weights, network_of, save_weights
+from vossegment.weights.load import save_weights
+from vossegment.weights.official import load_any, model_of
 from vossegment.whole_files import written_whole
 
 _CHECKPOINT, _WEIGHTS, _LOG = "checkpoint.pt", "weights.safetensors", "log.jsonl"
@@ -44,7 +45,7 @@ class Settings:
     out: Path
     trunk: Path | None
     init: Path | None
-    """A weights file of the recipe's model to go on from, instead of an ImageNet trunk."""
+    """Weights of the recipe's model, or an official checkpoint, to go on from, instead of an ImageNet trunk."""
     device: torch.device
     seed: int = 0
     minutes: float | None = None
@@ -111,10 +112,10 @@ def load_stage(network: nn.Module, path: Path, recipe: Recipe) -> str:
     """Fills ``network`` from weights of its own kind, or of the stage before, whose parts it has all and more; says
     which file it was. Raises WeightsError for any other."""
     before = recipe.before
-    if before is None or network_of(path) != before.model:
-        return load_weights(network, path, name=recipe.model).sha256
+    if before is None or model_of(path) != before.model:
+        return load_any(network, path, name=recipe.model, takes=find(recipe.model).takes).sha256
     smaller = find(before.model).build()
-    found = load_weights(smaller, path, name=before.model)
+    found = load_any(smaller, path, name=before.model)
     network.load_state_dict({**network.state_dict(), **smaller.state_dict()})
     return found.sha256
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,9 +70,19 @@ def save_torch(state: object, path: Path) -> None:
         raise OSError(str(error).splitlines()[0]) from None
 
 
-def load_weights(network: nn.Module, path: Path, *, name: str) -> WeightsFile:
-    """Fills ``network`` from ``path``. Raises WeightsError, naming the file, unless it is ``name``'s, whole."""
-    header, tensors = _read(path, name)
+def parts_of(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of those parts that ``network`` has, of a larger one's."""
+    parts = {name.partition(".")[0] for name in network.state_dict()}
+    return {name: tensor for name, tensor in tensors.items() if name.partition(".")[0] in parts}
+
+
+def load_weights(network: nn.Module, path: Path, *, name: str, takes: Collection[str] = ()) -> WeightsFile:
+    """Fills ``network`` from ``path``. ``takes`` names the models that have all its parts, and more.
+
+    Raises WeightsError, naming the file, unless it is ``name``'s or one of theirs, whole."""
+    header, tensors = _read(path, (name, *takes))
+    if header["network"] != name:
+        tensors = parts_of(network, tensors)
     own = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}
     wrong = sorted(own.keys() ^ tensors.keys())
     wrong += [k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape]
@@ -94,10 +104,10 @@ def network_of(path: Path) -> str:
     return header.get("network", "")
 
 
-def _read(path: Path, name: str) -> tuple[Mapping[str, str], dict[str, Tensor]]:
+def _read(path: Path, names: Sequence[str]) -> tuple[Mapping[str, str], dict[str, Tensor]]:
     header, tensors = _opened(path)
-    if header.get("network") != name:
-        raise WeightsError(f"{path}: weights of '{header.get('network')}', not of '{name}'; choose that --model")
+    if header.get("network") not in names:
+        raise WeightsError(f"{path}: weights of '{header.get('network')}', not of '{names[0]}'; choose that --model")
     if not all(t.dtype.is_floating_point and torch.isfinite(t).all() for t in tensors.values()):
         raise WeightsError(f"{path}: holds numbers that are not finite, or no floating-point numbers")
     return header, tensors

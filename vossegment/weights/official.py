@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from vossegment.errors import WeightsError
-from vossegment.weights.load import WeightsFile, load_weights, save_torch
+from vossegment.weights.load import WeightsFile, load_weights, network_of, parts_of, save_torch
 from vossegment.whole_files import written_whole
 
 _MOST_BYTES = 2 << 30
@@ -166,15 +166,21 @@ def write_official(network: nn.Module, path: Path) -> None:
         save_torch({"state_dict": state}, beside)
 
 
-def load_any(network: nn.Module, path: Path, *, name: str) -> WeightsFile:
+def model_of(path: Path) -> str:
+    """Whose weights a file of ours or an official checkpoint holds. Raises WeightsError where it is neither."""
+    return variant(read_official(path)) if is_checkpoint(path) else network_of(path)
+
+
+def load_any(network: nn.Module, path: Path, *, name: str, takes: Collection[str] = ()) -> WeightsFile:
     """Fills ``network``, which is ``name``'s, from a file of ours or an official checkpoint, told apart by how they
-    begin. Raises WeightsError as the readers of both do."""
+    begin. ``takes``: as ``load_weights`` has it. Raises WeightsError as the readers of both do."""
     if not is_checkpoint(path):
-        return load_weights(network, path, name=name)
+        return load_weights(network, path, name=name, takes=takes)
     tensors = read_official(path)
-    if variant(tensors) != name:
-        raise WeightsError(f"{path}: a checkpoint of '{variant(tensors)}', not of '{name}'; choose that --model")
-    fill(network, tensors, path)
+    found = variant(tensors)
+    if found not in (name, *takes):
+        raise WeightsError(f"{path}: a checkpoint of '{found}', not of '{name}'; choose that --model")
+    fill(network, tensors if found == name else parts_of(network, tensors), path)
     return WeightsFile(path, name, hashlib.sha256(path.read_bytes()).hexdigest(), {"origin": "official checkpoint"})
 
 
