@@ -52,11 +52,11 @@ def _resized(picture: Image, window: FloatArray, size: int, fill: list[float]) -
     across = slice(min(max(x0, 0), width), min(max(x0 + side, 0), width))
     down = slice(min(max(y0, 0), height), min(max(y0 + side, 0), height))
     inside = picture[down, across]
-    if inside.shape[:2] != (side, side):
-        whole = np.empty((side, side, 3), np.uint8)
-        whole[:] = fill
-        whole[down.start - y0 : down.stop - y0, across.start - x0 : across.stop - x0] = inside
-        inside = whole
+    if not inside.size:
+        return np.tile(np.array(fill, np.uint8), (size, size, 1))
+    margins = down.start - y0, y0 + side - down.stop, across.start - x0, x0 + side - across.stop
+    if any(margins):
+        inside = cv2.copyMakeBorder(inside, *margins, cv2.BORDER_CONSTANT, value=fill).astype(np.uint8, copy=False)
     if side == size:
         return inside.copy()
     return cv2.resize(inside, (size, size), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
