@@ -18,6 +18,7 @@ from vossegment.tracking.geometry import (
     inner_windows,
     inverse,
     mask_boxes,
+    mean_colour,
     object_side,
     paste,
     resample,
@@ -314,3 +315,12 @@ def test_crop_array_of_a_mask() -> None:
     before = window.copy()
     assert (crop_array(mask, window, 12) == mask[3:15, 4:16]).all()
     assert (window == before).all()
+
+
+def test_mean_colour() -> None:
+    """The mean; just under a whole number it stays under it."""
+    frame = torch.full((480, 854, 3), 120, dtype=torch.uint8)
+    assert mean_colour(frame).tolist() == [120, 120, 120]
+    frame[0, 0, 0], frame[0, 0, 1] = 119, 121
+    assert mean_colour(frame).floor().tolist() == [119, 120, 120]
+    torch.testing.assert_close(mean_colour(smooth(40, 50)), smooth(40, 50).double().mean((0, 1)).float())

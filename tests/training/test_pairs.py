@@ -179,6 +179,20 @@ def test_context_window_jitter() -> None:
     assert 1.14 < max(zooms) <= 1.18
 
 
+def test_context_window_of_unequal_scales() -> None:
+    """Each axis draws a scale of its own, within the limit, round the box's middle."""
+    box = (10.0, 20.0, 50.0, 40.0)
+    plain = context_window(box, 255, default_rng(0), shift=0, scale=0, turn=0, mirrored=False)
+    zooms = []
+    for seed in range(200):
+        window = context_window(box, 255, default_rng(seed), shift=0, scale=0.18, turn=0, mirrored=False, apart=True)
+        np.testing.assert_allclose(window @ [127.5, 127.5, 1], [30, 30], atol=1e-9)
+        zooms.append(np.diag(plain[:, :2]) / np.diag(window[:, :2]))
+    assert np.all((np.min(zooms, 0) >= 0.82) & (np.min(zooms, 0) < 0.86))
+    assert np.all((np.max(zooms, 0) <= 1.18) & (np.max(zooms, 0) > 1.14))
+    assert abs(np.corrcoef(np.array(zooms).T)[0, 1]) < 0.3
+
+
 def test_turn_and_mirror() -> None:
     """A mirrored window turns left to right; a turn stays within its degrees."""
     box = (10.0, 20.0, 50.0, 40.0)

@@ -111,28 +111,35 @@ def _sample(pictures: Tensor, x: Tensor, y: Tensor) -> Tensor:
 _REDUCTIONS = (1, 2, 4, 8, 16)
 
 
-def crop(frame: Tensor, windows: Tensor, size: int, fill: Tensor, *, averaged: bool = True) -> Tensor:
+def crop(frame: Tensor, windows: Tensor, size: int, fill: Tensor) -> Tensor:
     """Cuts N windows from one frame.
 
     ``frame`` ``(H, W, 3)`` uint8, ``windows`` ``(N, 2, 3)``, ``fill`` ``(N, 3)`` the colour outside the frame ->
     ``(N, 3, size, size)`` float, 0..255. Where a window pixel covers two frame pixels or more, the frame is first
-    reduced to the next size by averaging, unless not ``averaged``, so that fine patterns do not turn into false ones.
+    reduced to the next size by averaging, so that fine patterns do not turn into false ones.
     """
     if not len(windows):
         return windows.new_zeros(0, 3, size, size)
-    if averaged and host_may_read(frame.device):  # OpenCV is quicker, and touches only what lies under each window
+    if host_may_read(frame.device):  # OpenCV is quicker, and touches only what lies under each window
         pixels, maps = frame.numpy(), windows.double().numpy()
         cut_out = [crop_array(pixels, m, size, fill=c) for m, c in zip(maps, fill.tolist(), strict=True)]
         return torch.from_numpy(np.stack(cut_out)).permute(0, 3, 1, 2).to(windows.dtype)
     levels = (windows[:, 0, 0] * windows[:, 1, 1] - windows[:, 0, 1] * windows[:, 1, 0]).abs().sqrt().log2().floor()
     levels = levels.clamp(0, len(_REDUCTIONS) - 1)
     chosen = _cropped(frame, windows, size, fill, 1)
-    if not averaged:
-        return chosen
     for level, k in enumerate(_REDUCTIONS[1:], 1):
         reduced = _cropped(frame, windows, size, fill, k)
         chosen = torch.where((levels == level)[:, None, None, None], reduced, chosen)
     return chosen
+
+
+def mean_colour(frame: Tensor) -> Tensor:
+    """Mean of ``frame`` ``(H, W, 3)`` uint8 over its pixels, ``(3,)`` float32, exact in its whole part."""
+    count = frame.shape[0] * frame.shape[1]
+    total = frame.sum((0, 1))
+    whole = (total // count).to(torch.float32)
+    # A fraction just under 1 would else be rounded up to the next whole number.
+    return torch.minimum(whole + (total % count) / count, torch.nextafter(whole + 1, whole))
 
 
 def host_may_read(device: torch.device) -> bool:

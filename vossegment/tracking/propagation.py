@@ -16,7 +16,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vossegment.tracking.aggregation import aggregated, signed
-from vossegment.tracking.geometry import between, crop, cut, mask_boxes, object_side, resample, square_windows
+from vossegment.tracking.geometry import (
+    between,
+    crop,
+    cut,
+    mask_boxes,
+    mean_colour,
+    object_side,
+    resample,
+    square_windows,
+)
 from vossegment.tracking.types import Prompts, Result, each, in_range
 
 
@@ -143,7 +152,7 @@ class PropagationTracker:
         looked at again. A mask is taken as it is.
         """
         boxes = prompts.boxes.to(self.device, torch.float32)
-        fill = frame.to(torch.float32).mean((0, 1)).expand(len(boxes), 3)
+        fill = mean_colour(frame).expand(len(boxes), 3)
         windows = self._round(boxes)
         crops = self._crops(frame, windows, fill)
         if prompts.masks is not None:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from vossegment.tracking.anchors import MASK_FIRST, MASK_SIDE, RESPONSE, SEARCH, STRIDE, TEMPLATE, anchor_grid, decode
-from vossegment.tracking.geometry import context_side, crop, inner_windows, mask_boxes, square_windows
+from vossegment.tracking.geometry import context_side, crop, inner_windows, mask_boxes, mean_colour, square_windows
 from vossegment.tracking.types import Prompts, Result, each, in_range
 from vossegment.tracking.whole_pixels import crop_whole, pasting_windows, whole_windows
 
@@ -232,7 +232,7 @@ def begun(
     """State of the prompted objects after ``frame``; ``cut`` makes crops of frame, centres, sides, size and fill."""
     boxes = prompts.boxes.to(device, torch.float32)
     centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
-    fill = frame.to(torch.float32).mean((0, 1)).expand(len(boxes), 3)
+    fill = mean_colour(frame).expand(len(boxes), 3)
     template = network.template(cut(frame, centres, context_side(sizes), TEMPLATE, fill))
     return SiameseState(centres, sizes, fill, torch.zeros(len(boxes), device=device), template)
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vossegment.tracking.geometry import FloatArray, crop, host_may_read
+from vossegment.tracking.geometry import FloatArray, host_may_read
 from vossegment.tracking.types import Image
 
 _MOST_SIDE = 4096
@@ -27,22 +27,47 @@ def whole_windows(centres: Tensor, sides: Tensor, size: int) -> Tensor:
 
 
 def crop_whole(frame: Tensor, windows: Tensor, size: int, fill: Tensor) -> Tensor:
-    """``geometry.crop`` of whole windows: bilinear from the pixels themselves, the fill without its fraction.
+    """``geometry.crop`` of whole windows: bilinear from the window's pixels themselves, the fill without its fraction.
 
-    On the host byte for byte what SiamMask's program cuts.
+    On the host byte for byte what SiamMask's program cuts, on a device to one grey level.
     """
     fill = fill.floor()
     if not len(windows) or not host_may_read(frame.device):
-        return crop(frame, windows, size, fill, averaged=False).round()
+        return _sampled(frame, windows, size, fill)
     pixels, maps = frame.numpy(), windows.double().numpy()
     cut_out = []
     for i, (window, colour) in enumerate(zip(maps, fill.tolist(), strict=True)):
         if window[0, 0] * size > _MOST_SIDE:  # far larger than the frame: sampled without being laid out
-            cut_out.append(crop(frame, windows[i : i + 1], size, fill[i : i + 1], averaged=False).round())
+            cut_out.append(_sampled(frame, windows[i : i + 1], size, fill[i : i + 1]))
         else:
             resized = torch.from_numpy(_resized(pixels, window, size, colour))
             cut_out.append(resized.permute(2, 0, 1)[None].to(windows.dtype))
     return torch.cat(cut_out).contiguous(memory_format=torch.channels_last)
+
+
+def _sampled(frame: Tensor, windows: Tensor, size: int, fill: Tensor) -> Tensor:
+    """The same from the four pixels under each sample, without laying out the window."""
+    sides = (windows[:, 0, 0] * size).round()[:, None]
+    along = torch.arange(size, dtype=windows.dtype, device=windows.device) + 0.5
+    # Beyond the window's outermost pixels nothing is read, as if it were a picture of its own.
+    places = torch.minimum((along * windows[:, 0, 0, None] - 0.5).clamp(min=0), sides - 1)
+    low = places.floor()
+    high = torch.minimum(low + 1, sides - 1)
+    share = (places - low)[:, :, None, None]
+    x, y = (windows[:, axis, 2, None, None] + torch.stack([low, high], 1) for axis in (0, 1))  # (N, 2, size)
+    height, width = frame.shape[:2]
+    columns, rows = x.clamp(0, width - 1).long(), y.clamp(0, height - 1).long()
+    across, down = (x >= 0) & (x < width), (y >= 0) & (y < height)
+
+    def row_of(which: int) -> Tensor:
+        parts = []
+        for side in (0, 1):
+            seen = frame[rows[:, which, :, None], columns[:, side, None]].to(windows.dtype)  # (N, size, size, 3)
+            inside = down[:, which, :, None] & across[:, side, None]
+            parts.append(torch.where(inside[..., None], seen, fill[:, None, None]))
+        return torch.lerp(parts[0], parts[1], share.view(-1, 1, size, 1))
+
+    return torch.lerp(row_of(0), row_of(1), share).round().permute(0, 3, 1, 2)
 
 
 def _resized(picture: Image, window: FloatArray, size: int, fill: list[float]) -> Image:

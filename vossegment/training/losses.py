@@ -62,9 +62,7 @@ def window_loss(logits: Tensor, targets: Tensor) -> MaskLoss:
         logits = F.interpolate(logits[:, None], size=targets.shape[1:], mode="bilinear", align_corners=True)[:, 0]
     signs = torch.where(targets == UNKNOWN, 0.0, torch.where(targets == 1, 1.0, -1.0))
     logistic = F.softplus(-signs * logits).mean() if len(logits) else logits.sum()
-    inside, truth = logits.detach() >= 0, targets == 1
-    union = (inside | truth).sum((1, 2))
-    iou = (inside & truth).sum((1, 2)) / union.clamp(min=1)
+    iou = _overlaps(logits.detach() >= 0, targets == 1)
     return MaskLoss(logistic, logistic.new_zeros(()), iou.mean() if len(iou) else logistic.new_zeros(()))
 
 
@@ -97,10 +95,14 @@ def mask_loss(logits: Tensor, targets: Tensor, counted: Tensor) -> MaskLoss:
     logistic = (each * known).sum((1, 2)) / pixels
     soft = logits.sigmoid() * known
     dice = 1 - (2 * (soft * truth).sum((1, 2)) + 20) / ((soft + truth).sum((1, 2)) + 20)
-    hard = (logits.detach() > 0).float() * known
-    shared = (hard * truth).sum((1, 2))
-    iou = shared / ((hard + truth).sum((1, 2)) - shared).clamp(min=1)
+    iou = _overlaps((logits.detach() > 0) & (targets != UNKNOWN), targets == 1)
     return MaskLoss(_mean(logistic, counted), _mean(dice, counted), _mean(iou, counted))
+
+
+def _overlaps(found: Tensor, truth: Tensor, *, of_none: float = 0.0) -> Tensor:
+    """IoU of masks ``(N, S, S)`` bool, ``(N,)``; ``of_none`` where both are empty."""
+    union = (found | truth).sum((1, 2))
+    return torch.where(union > 0, (found & truth).sum((1, 2)) / union.clamp(min=1), of_none)
 
 
 def _mean(values: Tensor, where: Tensor) -> Tensor:
@@ -120,7 +122,5 @@ def segmentation_loss(logits: Tensor, truths: Tensor) -> MaskLoss:
     logistic = F.binary_cross_entropy_with_logits(logits, truths)
     soft = logits.sigmoid()
     dice = 1 - (2 * (soft * truths).sum((1, 2)) + 20) / ((soft + truths).sum((1, 2)) + 20)
-    hard, real = logits.detach() > 0, truths > 0.5
-    union = (hard | real).sum((1, 2))
-    iou = torch.where(union > 0, (hard & real).sum((1, 2)) / union.clamp(min=1), 1.0)
+    iou = _overlaps(logits.detach() > 0, truths > 0.5, of_none=1.0)
     return MaskLoss(logistic, dice.mean(), iou.mean())

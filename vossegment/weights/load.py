@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from vossegment.whole_files import written_whole
 
 FORMAT = "1"
 _MOST_BYTES = 2 << 30
+_NAMED = 10
+"""So many tensors are named where some do not fit."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,7 @@ def save_weights(network: nn.Module, path: Path, *, name: str, about: Mapping[st
     }
     wrong = [key for key, value in tensors.items() if not torch.isfinite(value).all()]
     if wrong:
-        raise WeightsError(
-            f"{path}: not written, {len(wrong)} tensors are not finite in float16: {', '.join(wrong[:10])}"
-        )
+        raise WeightsError(f"{path}: not written, {listed(wrong, 'tensors are not finite in float16')}")
     header = {"vossegment": FORMAT, "network": name, "about": json.dumps(about, sort_keys=True)}
     with written_whole(path) as beside:
         try:
@@ -76,6 +76,27 @@ def parts_of(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Ten
     return {name: tensor for name, tensor in tensors.items() if name.partition(".")[0] in parts}
 
 
+def check_fit(
+    network: nn.Module, tensors: Mapping[str, Tensor], path: Path, *, named: Callable[[str], str] = str
+) -> None:
+    """Raises WeightsError unless ``tensors`` are all that ``network`` has, counters of batches aside, in its shapes;
+    it lists those that are not, as they are ``named`` in the file."""
+    own = network.state_dict()
+    counters = {k for k in own if k.endswith("num_batches_tracked")}
+    missing = sorted(own.keys() - tensors.keys() - counters)
+    extra = sorted(tensors.keys() - own.keys())
+    misfits = sorted(k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape)
+    for names, what in ((missing, "are missing"), (extra, "are too many"), (misfits, "have another shape")):
+        if names:
+            raise WeightsError(f"{path}: {listed([named(k) for k in names], f'tensors {what}')}")
+
+
+def listed(names: Sequence[str], what: str) -> str:
+    """How many, what is wrong with them, and the first few of them by name."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{len(names)} {what}: {', '.join(names[:_NAMED])}{more}"
+
+
 def load_weights(network: nn.Module, path: Path, *, name: str, takes: Collection[str] = ()) -> WeightsFile:
     """Fills ``network`` from ``path``. ``takes`` names the models that have all its parts, and more.
 
@@ -83,18 +104,14 @@ def load_weights(network: nn.Module, path: Path, *, name: str, takes: Collection
     header, tensors = _read(path, (name, *takes))
     if header["network"] != name:
         tensors = parts_of(network, tensors)
-    own = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}
-    wrong = sorted(own.keys() ^ tensors.keys())
-    wrong += [k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape]
-    if wrong:
-        raise WeightsError(f"{path}: {len(wrong)} tensors do not fit '{name}': {', '.join(wrong[:10])}")
+    check_fit(network, tensors, path)
     try:
         about = json.loads(header.get("about", "{}"))
     except (ValueError, RecursionError):
         about = None
     if not isinstance(about, dict):
         raise WeightsError(f"{path}: its header is damaged; download it again")
-    network.load_state_dict({k: v.to(own[k].dtype) for k, v in tensors.items()}, strict=False)
+    network.load_state_dict(tensors, strict=False)
     return WeightsFile(path, name, hashlib.sha256(path.read_bytes()).hexdigest(), about)
 
 

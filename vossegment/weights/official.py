@@ -17,12 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from vossegment.errors import WeightsError
-from vossegment.weights.load import WeightsFile, load_weights, network_of, parts_of, save_torch
+from vossegment.weights.load import WeightsFile, check_fit, listed, load_weights, network_of, parts_of, save_torch
 from vossegment.whole_files import written_whole
 
 _MOST_BYTES = 2 << 30
-_NAMED = 10
-"""So many tensors are named where some do not fit."""
 _PREFIXES = {
     "features.features.": "trunk.",
     "features.downsample.downsample.": "adjust.",
@@ -71,11 +69,11 @@ def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     names = {name: ours(name) for name in state}
     strange = [name for name, own in names.items() if own is None]
     if strange:
-        raise WeightsError(_listed(strange, "tensors are none of SiamMask's"))
+        raise WeightsError(listed(strange, "tensors are none of SiamMask's"))
     counts = Counter(names.values())
     twice = [name for name, own in names.items() if counts[own] > 1]
     if twice:
-        raise WeightsError(_listed(twice, "names stand for the same tensors as others"))
+        raise WeightsError(listed(twice, "names stand for the same tensors as others"))
     return {own: _turned(own, state[name]) for name, own in names.items() if own is not None}
 
 
@@ -94,7 +92,7 @@ def read_official(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     bad = [k for k, t in tensors.items() if t.dtype.is_floating_point and not torch.isfinite(t).all()]
     if bad:
-        raise WeightsError(f"{path}: {_listed([official(k) for k in bad], 'tensors hold numbers that are not finite')}")
+        raise WeightsError(f"{path}: {listed([official(k) for k in bad], 'tensors hold numbers that are not finite')}")
     return tensors
 
 
@@ -119,7 +117,7 @@ def _tensors(loaded: Any, path: Path) -> Mapping[str, Tensor]:
         raise WeightsError(f"{path}: not a checkpoint of SiamMask: no tensors by name in it")
     strange = [k for k, v in state.items() if not _plain(v)]
     if strange:
-        raise WeightsError(f"{path}: {_listed(strange, 'tensors are of no kind that networks have')}")
+        raise WeightsError(f"{path}: {listed(strange, 'tensors are of no kind that networks have')}")
     if sum(v.numel() * v.element_size() for v in state.values()) > _MOST_BYTES:
         raise WeightsError(f"{path}: its tensors claim over {_MOST_BYTES >> 30} GiB")
     return state
@@ -134,20 +132,8 @@ def _plain(tensor: Tensor) -> bool:
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Fills ``network`` with ``tensors``, every one of both accounted for. Raises WeightsError naming the rest."""
-    own = network.state_dict()
-    counters = {k for k in own if k.endswith("num_batches_tracked")}
-    missing = sorted(own.keys() - tensors.keys() - counters)
-    extra = sorted(tensors.keys() - own.keys())
-    misfits = sorted(k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape)
-    for names, what in ((missing, "are missing"), (extra, "are too many"), (misfits, "have another shape")):
-        if names:
-            raise WeightsError(f"{path}: {_listed([official(k) for k in names], f'tensors {what}')}")
+    check_fit(network, tensors, path, named=official)
     network.load_state_dict(dict(tensors), strict=False)
-
-
-def _listed(names: list[str], what: str) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{len(names)} {what}: {', '.join(names[:_NAMED])}{more}"
 
 
 def variant(tensors: Iterable[str]) -> str:
