@@ -179,7 +179,7 @@ def test_arguments_are_left_alone() -> None:
 @pytest.mark.parametrize("shape", [(4, 5), (5, 4), (4, 4, 1)])
 def test_masks_of_unequal_shapes(measure: Any, shape: tuple[int, ...]) -> None:
     """Shapes are compared, never broadcast."""
-    with pytest.raises(ValueError, match=r"wanted two of one \(H, W\)"):
+    with pytest.raises(ValueError, match=r"wanted .*\(H, W\)"):
         measure(np.zeros((4, 4), dtype=bool), np.zeros(shape, dtype=bool))
 
 

@@ -15,18 +15,13 @@ from PIL import Image
 from vossegment.data.davis import davis_sequences
 from vossegment.data.sequence import ArraySequence, FileSequence, Sequence
 from vossegment.errors import DataError, InputError, VossegmentError
-from vossegment.evaluation.benchmarks import (
-    BENCHMARKS,
-    Measured,
-    Scores,
-    SequenceScores,
-    find_benchmark,
-    score,
-    score_sequence,
-)
+from vossegment.evaluation.benchmarks import BENCHMARKS, Scores, find_benchmark
 from vossegment.evaluation.measures import Statistics
+from vossegment.evaluation.scores import Measured, SequenceScores
+from vossegment.evaluation.scoring import score, score_sequence
 from vossegment.evaluation.workers import in_order
 from vossegment.tracking.types import LabelMap
+from vossegment.writers.palette import PALETTE
 
 REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference" / "davis_metrics"
 needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"no official numbers in {REFERENCE}")
@@ -269,9 +264,15 @@ def test_wrong_size(tmp_path: Path) -> None:
 
 
 def test_colour_picture(tmp_path: Path) -> None:
-    """An RGB picture is no label map."""
+    """An RGB picture is read where its colours are the palette's, else it is no label map."""
     sequences, results = squares(tmp_path, ("a",))
-    save(results / "a" / "00003.png", np.zeros((20, 30, 3), dtype=np.uint8), mode="RGB")
+    expected = score(sequences, results, EACH)
+    for index in range(5):
+        save(results / "a" / f"{index:05d}.png", PALETTE[square(8 + index)], mode="RGB")
+    assert score(sequences, results, EACH) == expected
+    strange = PALETTE[square(8)].copy()
+    strange[0, 0] = 1, 2, 3
+    save(results / "a" / "00003.png", strange, mode="RGB")
     with pytest.raises(DataError, match=r"00003\.png: a RGB picture, wanted an indexed"):
         score(sequences, results, ONE)
 
