@@ -20,6 +20,7 @@ from vossegment.evaluation.results import left_over
 from vossegment.evaluation.run import OURS, evaluate, save, tracked
 from vossegment.evaluation.scoring import is_hidden, score_beside
 from vossegment.evaluation.submission import pack
+from vossegment.whole_files import make_folder
 
 
 def evaluate_masks(asked: Asked) -> list[Path]:
@@ -28,10 +29,12 @@ def evaluate_masks(asked: Asked) -> list[Path]:
     if asked.skip is not None:
         rule = rule.skipping(asked.skip)
     split = asked.split or rule.split
-    hidden_ok = rule.packed_in is not None
-    sequences = rule.load(asked.data, split, images=asked.results is None or asked.submission, only=asked.only)
-    if hidden_ok and any(is_hidden(sequence, rule) for sequence in sequences):
-        return [_packed(asked, rule, sequences)]
+    pictures = asked.results is None or asked.submission
+    sequences = rule.load(asked.data, split, images=pictures, only=asked.only)
+    if rule.packed_in is not None and any(map(is_hidden, sequences)):
+        # Without pictures, frames whose truth is hidden are not known.
+        whole = sequences if pictures else rule.load(asked.data, split, images=True, only=asked.only)
+        return [_packed(asked, rule, whole)]
     report, moments = _scored(asked, rule, sequences) if asked.results is not None else _run(asked, rule, sequences)
     paths = list(write_report(report, asked.out, split, moments))
     if asked.submission:
@@ -115,6 +118,7 @@ def _packed(asked: Asked, rule: Benchmark, sequences: ListOf[FileSequence]) -> P
 
 
 def _pack(asked: Asked, rule: Benchmark, sequences: ListOf[FileSequence], masks: Path) -> Path:
+    make_folder(asked.out)
     path = pack(sequences, masks, rule, asked.out / "submission.zip", folder=asked.zip_folder)
     if not asked.quiet:
         print(f"packed for the benchmark's server: {path}", file=sys.stderr)

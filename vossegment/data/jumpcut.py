@@ -44,7 +44,8 @@ def jumpcut_clips(root: Path, *, images: bool = True, only: ListOf[str] = ()) ->
 
 def _clip(layout: Layout, name: str, line: int, frames: str, masks: str, images: bool) -> BinarySequence:
     found = _matching(layout, line, masks)
-    pictures = _matching(layout, line, frames) if images else found
+    # Masks alone are scored without the pictures.
+    pictures = _matching(layout, line, frames) if images else tuple(layout.root / name / path.name for path in found)
     if len(pictures) != len(found):
         raise layout.fault(layout.root / LIST, f"line {line}: {len(pictures)} frames, but {len(found)} masks")
     return BinarySequence(name=name, image_paths=pictures, label_paths=found, objects={1: 0}, masks={1: found})

@@ -82,7 +82,10 @@ def _sequence(layout: Layout, truth: Path, pictures: Path, images: bool) -> Bina
     if not 1 <= min(folders) <= max(folders) < 255:
         raise layout.fault(truth, "its objects are not numbered from 1 to 254")
     masks = {number: layout.files(folder, IMAGE_SUFFIXES) for number, folder in folders.items()}
-    found = layout.files(pictures, IMAGE_SUFFIXES) if images or pictures.is_dir() else next(iter(masks.values()))
+    if images or pictures.is_dir():
+        found = layout.files(pictures, IMAGE_SUFFIXES)
+    else:
+        found = {stem: pictures / f"{stem}.png" for stem in next(iter(masks.values()))}
     for number, folder in folders.items():
         for stem in found:
             if stem not in masks[number]:

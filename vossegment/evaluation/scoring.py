@@ -202,9 +202,11 @@ def objects_that_count(sequence: Sequence, benchmark: Benchmark) -> dict[int, li
     ids = benchmark.objects(sequence)
     if not ids:
         raise DataError(f"{sequence.name}: no object in the truth of frame 0")
-    frames = {
-        n: [i for i in benchmark.frames(sequence, n) if not benchmark.late or has_truth(sequence, i)] for n in ids
-    }
+    if not benchmark.late:
+        return {number: list(benchmark.frames(sequence, number)) for number in ids}
+    if is_hidden(sequence):  # where one object enters, the others may be left out
+        return {}
+    frames = {n: [i for i in benchmark.frames(sequence, n) if has_truth(sequence, i)] for n in ids}
     return {number: listed for number, listed in frames.items() if listed}
 
 
@@ -225,13 +227,10 @@ def check_sequence(sequence: Sequence, benchmark: Benchmark) -> None:
         raise _hidden(sequence, hidden[0] if hidden else None)
 
 
-def is_hidden(sequence: Sequence, benchmark: Benchmark) -> bool:
-    """Whether only first frames have a truth: what a server scores."""
-    return not any(has_truth(sequence, index) for index in range(len(sequence)) if index not in _entries(sequence))
-
-
-def _entries(sequence: Sequence) -> set[int]:
-    return {0, *sequence.objects.values()}
+def is_hidden(sequence: Sequence) -> bool:
+    """Whether only frames in which objects enter have a truth: what a server scores."""
+    entries = {0, *sequence.objects.values()}
+    return not any(has_truth(sequence, index) for index in range(len(sequence)) if index not in entries)
 
 
 def _hidden(sequence: Sequence, index: int | None) -> DataError:

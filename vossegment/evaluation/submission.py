@@ -13,7 +13,7 @@ from vossegment.evaluation.benchmarks import Benchmark
 from vossegment.evaluation.results import check_results, result_labels, result_path
 from vossegment.evaluation.scoring import check_map
 from vossegment.whole_files import written_whole
-from vossegment.writers.masks import write_labels
+from vossegment.writers.masks import encoded
 
 
 def pack(
@@ -32,7 +32,6 @@ def pack(
         raise InputError(f"folder '{top}' in the zip file: wanted a plain name")
     wanted = list(sequences)
     check_results(wanted, results, {sequence.name: range(len(sequence)) for sequence in wanted})
-    plane = path.with_name(f"{path.name}.png")  # a mask that is not indexed is written anew
     with written_whole(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as packed:
         for sequence in wanted:
             ids = benchmark.objects(sequence)
@@ -41,7 +40,5 @@ def pack(
                 file = result_path(results, sequence, index)
                 labels = result_labels(file)
                 check_map(labels, size, str(file), sequence, max(ids), benchmark)
-                write_labels(plane, labels)
-                packed.write(plane, "/".join(filter(None, (top, sequence.name, file.name))))
-    plane.unlink(missing_ok=True)
+                packed.writestr("/".join(filter(None, (top, sequence.name, file.name))), encoded(labels))
     return path
