@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence as ListOf
 from pathlib import Path
@@ -61,7 +60,7 @@ def _scored(asked: Asked, rule: Benchmark, sequences: ListOf[FileSequence]) -> t
             sequences,
             {OURS: asked.results, **BASELINES},
             rule,
-            jobs=asked.threads or os.cpu_count() or 1,
+            jobs=asked.threads,
             on_sequence=lambda _: meter.advance(),
         )
     strange = left_over(sequences, asked.results)

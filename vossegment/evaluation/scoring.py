@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from vossegment.tracking.types import LabelMap
 
 TrackSequence = Callable[[Sequence], Iterable[LabelMap]]
 """Gives a label map for every frame of a sequence, frame 0 included, in order."""
+
+_FRAMES_A_PROCESS = 200
+"""A process takes as long to start as to score so many frames [ours]."""
 
 Named = tuple[int, str, LabelMap]
 """A frame's index, what it is called where it is wrong, and its label map."""
@@ -47,8 +51,9 @@ def score_beside(
 
     A result is a folder of ``<sequence>/<frame>.png`` (the frame's name, ``00001.png``), of which only the frames that
     count are read, or a function that gives a sequence's label maps. ``jobs`` processes share the sequences: by default
-    one a core where a folder is among the results, and this process alone for functions, which others can only run if
-    they can be pickled. ``on_sequence`` is called here, in order, with the first result's scores.
+    one a core where a folder is among the results and there is enough to do, and this process alone for functions,
+    which others can only run if they can be pickled. ``on_sequence`` is called here, in order, with the first result's
+    scores.
     Raises DataError naming the missing, unreadable or ill-sized file, InputError where there is no folder.
     """
     for sequence in sequences:
@@ -56,8 +61,9 @@ def score_beside(
     folders = [result for result in results.values() if isinstance(result, Path)]
     for folder in folders:
         check_results(sequences, folder, {s.name: frames_that_count(s, benchmark) for s in sequences})
-    if not folders and jobs is None:
-        jobs = 1
+    if jobs is None:
+        enough = sum(map(len, sequences)) // _FRAMES_A_PROCESS
+        jobs = max(1, min(os.cpu_count() or 1, enough)) if folders else 1
     tasks = [(sequence, dict(results), benchmark) for sequence in sequences]
     scored: dict[str, list[SequenceScores]] = {name: [] for name in results}
     for parts in in_order(_score_one, tasks, jobs):
