@@ -61,6 +61,7 @@ def test_youtube(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = report(tmp_path / "b")
     assert set(found["summary"]) == {"J_S", "F_S", "J_U", "F_U", "O"}
     assert found["sequences"]["late"]["objects"]["2"]["group"] == "unseen"
+    assert found["settings"].pop("follows").startswith("ours")
     assert found["settings"] == {
         "split": "train", "sequences": 1, "left out": ["first"], "start": "mask", "preset": None
     }  # fmt: skip

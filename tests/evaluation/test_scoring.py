@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from plain_measures import plain_f, plain_j
 
 from vossegment.data.davis import davis_sequences
 from vossegment.data.sequence import ArraySequence, FileSequence, Sequence
@@ -103,6 +105,28 @@ def test_official_scores_of_each_object() -> None:
             assert_measured(item.region, objects[str(item.id)], "J")
             assert_measured(item.contour, objects[str(item.id)], "F")
     assert_global(scores, expected["global"])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_label_maps(seed: int) -> None:
+    """Several objects, void, gaps and nothing at all, by both rules: what the slow version says of each mask."""
+    random = np.random.default_rng(seed)
+    ids = random.choice([0, 0, 1, 2, 4, 255], (6, 2, 9, 13), p=[0.3, 0.2, 0.2, 0.15, 0.1, 0.05]).astype(np.uint8)
+    maps = [cv2.resize(labels, (26, 18), interpolation=cv2.INTER_NEAREST) for labels in ids.reshape(12, 9, 13)]
+    truth, given = maps[:6], [np.where(labels == 255, 0, labels).astype(np.uint8) for labels in maps[6:]]
+    truth[seed % 6][2:] = 0
+    truth[0][0, 0] = 4
+    sequence = array_sequence("random", truth)
+    each = score_sequence(sequence, given, EACH)
+    assert [item.id for item in each.objects] == [1, 2, 3, 4]
+    for item in each.objects:
+        pairs = [(t == item.id, g == item.id) for t, g in zip(truth[1:-1], given[1:-1], strict=True)]
+        assert item.region.frames == pytest.approx([plain_j(t, g) for t, g in pairs], abs=1e-12)
+        assert item.contour.frames == pytest.approx([plain_f(t, g) for t, g in pairs], abs=1e-12)
+    (merged,) = score_sequence(sequence, given, ONE).objects
+    pairs = [(t != 0, g != 0) for t, g in zip(truth[1:-1], given[1:-1], strict=True)]
+    assert merged.region.frames == pytest.approx([plain_j(t, g) for t, g in pairs], abs=1e-12)
+    assert merged.contour.frames == pytest.approx([plain_f(t, g) for t, g in pairs], abs=1e-12)
 
 
 def test_golden_scores(tmp_path: Path) -> None:

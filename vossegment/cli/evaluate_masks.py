@@ -48,6 +48,7 @@ def _settings(asked: Asked, rule: Benchmark, sequences: ListOf[FileSequence]) ->
         "split": asked.split or rule.split,
         "sequences": len(sequences),
         "left out": sorted(rule.skip),
+        "follows": rule.follows,
         **({} if asked.results is not None else {"start": asked.start, "preset": asked.preset}),
     }
 

@@ -41,7 +41,8 @@ class Benchmark:
     ``objects`` gives a sequence's ids to score, ``mask`` one id's mask from a label map. ``late``: objects count from
     their own first frame on, else from frame 0. ``skip``: whether that frame and the sequence's last are left out.
     ``strict``: an id above those to score is an error. ``summary``: further means that are told. ``packed_in``: the top
-    folder of a submission to its server, empty for none; None where there is no server.
+    folder of a submission to its server, empty for none; None where there is no server. ``follows``: whose rule it is
+    where programs or papers differ.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Benchmark:
     split: str = "val"
     summary: Callable[[ListOf[SequenceScores]], Mapping[str, float]] = _nothing
     packed_in: str | None = None
+    follows: str = ""
 
     @property
     def rule(self) -> str:
@@ -151,6 +153,7 @@ BENCHMARKS = {
             mask=_any_object,
             strict=False,
             skip=frozenset({FIRST, LAST}),
+            follows="davisvideochallenge/davis: every pixel that is not black is the object",
         ),
         Benchmark(
             name="davis2017",
@@ -161,6 +164,7 @@ BENCHMARKS = {
             strict=True,
             skip=frozenset({FIRST, LAST}),
             packed_in="",
+            follows="davisvideochallenge/davis2017-evaluation: objects 1 to the highest of frame 0; 255 is none",
         ),
         Benchmark(
             name="youtubevos",
@@ -174,6 +178,7 @@ BENCHMARKS = {
             split="valid",
             summary=_by_categories,
             packed_in="Annotations",
+            follows="ours, as the server's program is not public: a mean over each object's frames, then over objects",
         ),
         Benchmark(
             name="segtrackv2",
@@ -184,6 +189,7 @@ BENCHMARKS = {
             strict=True,
             skip=frozenset({FIRST}),
             split="all",
+            follows="a mean over each object's frames, then over the objects; frame 0 is given and does not count",
             summary=_over_sequences,
         ),
     )
