@@ -171,18 +171,23 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def comparison_table(comparison: Comparison) -> Table:
-    """For a terminal: a row a run, then a row a paper; the best run's numbers are bold."""
+    """For a terminal: a row a run, then a row a paper; the best run's numbers are bold.
+
+    Methods that are told nothing of the object solve another task: they are in `comparison_json` alone.
+    """
     table = Table(title=comparison.benchmark, caption=comparison.caption)
     table.add_column("", no_wrap=True)
     table.add_column("from", no_wrap=True)
     for column in comparison.columns:
-        table.add_column(column.name, justify="right", no_wrap=True)
+        # In two lines, so that seven columns of numbers fit 100 characters.
+        table.add_column(column.name.replace(" ", "\n"), justify="right", no_wrap=True)
     best = {
         column.name: (min if column.lower_is_better else max)(values)
         for column in comparison.columns
         if len(values := [row.scores[column.name] for row in comparison.runs if column.name in row.scores]) > 1
     }
-    for rows, marks in ((comparison.runs, best), (comparison.papers, {})):
+    told = [row for row in comparison.papers if row.start != "none"]
+    for rows, marks in ((comparison.runs, best), (told, {})):
         for row in rows:
             table.add_row(*_cells(row, comparison, marks))
         table.add_section()
