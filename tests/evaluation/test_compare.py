@@ -22,6 +22,7 @@ from vossegment.evaluation.compare import (
     comparison_table,
     in_percent,
     published,
+    published_over,
     read_report,
     sequence_table,
 )
@@ -83,6 +84,36 @@ def test_published_davis2016_is_the_reference() -> None:
     for name, method in reference.items():
         mean = method["mean"]
         assert (mean["J_mean"], mean["J_recall"], mean["F_decay"]) in ours, name
+
+
+def test_published_by_sequence() -> None:
+    """Over all sequences, the papers' numbers one by one give their means; over some, those of these."""
+    content = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+    for benchmark, methods in (("davis2016", 6), ("davis2017", 1)):
+        whole = {row.name: row.scores for row in published(benchmark)}
+        every = next(row["sequences"] for row in content[benchmark]["rows"] if "sequences" in row)
+        assert len(every) == content[benchmark]["sequences"]
+        found = published_over(benchmark, every)
+        assert len(found) == methods
+        for row in found:
+            assert row.scores == pytest.approx(whole[row.name], abs=1e-5)
+    best = published_over("davis2016", ["dog"])[0]
+    assert (best.name, best.scores["J mean"], best.scores["F decay"]) == ("RGMP", 0.95519, 0.04745)
+    assert published_over("davis2016", ["dog", "mine"]) == published_over("davis2016", []) == []
+    assert published_over("vot2018", ["bag"]) == []
+
+
+def test_papers_over_the_same_sequences() -> None:
+    """A part of the benchmark stands beside the papers on that part."""
+    part = comparison([report(dog=0.75, libby=0.5), report(dog=0.5)], ["a", "b"])
+    assert [row.scores for row in part.same] == [row.scores for row in published_over("davis2016", ["dog"])]
+    assert part.caption == "runs over 1 and 2 sequences, papers over all 20"
+    found = rows(comparison_table(part))
+    assert ["RGMP, on the same 1", "mask", "95.9", "95.5", "100.0", "0.0", "96.2", "100.0", "4.7"] in found
+    names = next(
+        row["sequences"] for row in json.loads(PUBLISHED.read_text())["davis2016"]["rows"] if "sequences" in row
+    )
+    assert comparison([report(**dict.fromkeys(names, 0.5))], ["a"]).same == (), "all of it: nothing to add"
 
 
 def test_recall_is_the_recomputed_one() -> None:

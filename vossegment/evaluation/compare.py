@@ -6,9 +6,10 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as ListOf
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from rich.table import Table
@@ -18,7 +19,10 @@ from vossegment.errors import DataError, InputError
 from vossegment.evaluation.report import SCHEMA
 
 PUBLISHED = Path(__file__).with_name("published.json")
-"""What papers report, by benchmark. Each row names its source; decimals as in report.json."""
+"""What papers report, by benchmark. Each row names its source; decimals as in report.json.
+
+``by_sequence`` names the numbers that some rows have for every object of every sequence.
+"""
 
 
 @dataclass(frozen=True)
@@ -71,14 +75,16 @@ class Row:
 class Comparison:
     """Runs and papers of one benchmark; a score that is not known is absent.
 
-    ``sequences`` holds J of each run by sequence, None where a run lacks it. ``total`` is how many sequences the
-    papers' numbers are means over, None where no paper is known.
+    ``same`` are the papers over the very sequences that all runs have, where these are a part of the benchmark and
+    the paper's numbers are known one by one. ``sequences`` holds J of each run by sequence, None where a run lacks
+    it. ``total`` is how many sequences the papers' numbers are means over, None where no paper is known.
     """
 
     benchmark: str
     columns: tuple[Column, ...]
     runs: tuple[Row, ...]
     papers: tuple[Row, ...] = ()
+    same: tuple[Row, ...] = ()
     sequences: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
     counts: tuple[int, ...] = ()
     total: int | None = None
@@ -124,7 +130,34 @@ def in_percent(benchmark: str) -> bool:
 
 def published(benchmark: str) -> list[Row]:
     """What papers report on ``benchmark``, best first; none where the benchmark is not in published.json."""
-    return [Row(**row) for row in _published().get(benchmark, {}).get("rows", [])]
+    return [_paper(row) for row in _rows(benchmark)]
+
+
+def published_over(benchmark: str, sequences: Iterable[str]) -> list[Row]:
+    """What papers report on ``sequences`` alone, best first: of those that give every sequence's numbers.
+
+    Means over all objects, as the benchmark's own are over all of its sequences.
+    """
+    wanted, names = list(sequences), _published().get(benchmark, {}).get("by_sequence", [])
+    found = []
+    for row in _rows(benchmark):
+        parts = row.get("sequences", {})
+        if not wanted or any(name not in parts for name in wanted):
+            continue
+        objects = [item for name in wanted for item in parts[name]]
+        scores = {name: fmean(values) for name, values in zip(names, zip(*objects, strict=True), strict=True)}
+        scores["J&F"] = (scores["J mean"] + scores["F mean"]) / 2
+        found.append(replace(_paper(row), scores=scores))
+    return sorted(found, key=lambda row: -row.scores["J&F"])
+
+
+def _rows(benchmark: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = _published().get(benchmark, {}).get("rows", [])
+    return rows
+
+
+def _paper(row: Mapping[str, Any]) -> Row:
+    return Row(**{key: value for key, value in row.items() if key != "sequences"})
 
 
 @cache
@@ -147,14 +180,20 @@ def comparison(reports: ListOf[Mapping[str, Any]], names: ListOf[str]) -> Compar
     columns = COLUMNS.get(benchmark, _DAVIS)
     runs = tuple(_run(report, name, columns) for report, name in zip(reports, names, strict=True))
     found = dict.fromkeys(sequence for report in reports for sequence in report["sequences"])
+    shared = [name for name in found if all(name in report["sequences"] for report in reports)]
+    total = _published().get(benchmark, {}).get("sequences")
     return Comparison(
         benchmark,
         columns,
         runs,
         papers=tuple(published(benchmark)),
+        same=tuple(
+            replace(row, name=f"{row.name}, on the same {len(shared)}")
+            for row in (published_over(benchmark, shared) if len(shared) != total else [])
+        ),
         sequences={name: tuple(_region(report, name) for report in reports) for name in found},
         counts=tuple(len(report["sequences"]) for report in reports),
-        total=_published().get(benchmark, {}).get("sequences"),
+        total=total,
     )
 
 
@@ -166,12 +205,13 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
         "columns": [column.name for column in comparison.columns],
         "runs": [asdict(row) for row in comparison.runs],
         "papers": [asdict(row) for row in comparison.papers],
+        "same": [asdict(row) for row in comparison.same],
         "sequences": {name: list(values) for name, values in comparison.sequences.items()},
     }
 
 
 def comparison_table(comparison: Comparison) -> Table:
-    """For a terminal: a row a run, then a row a paper; the best run's numbers are bold.
+    """For a terminal: runs, papers over the runs' sequences, papers over all. The best run's numbers are bold.
 
     Methods that are told nothing of the object solve another task: they are in `comparison_json` alone.
     """
@@ -187,7 +227,7 @@ def comparison_table(comparison: Comparison) -> Table:
         if len(values := [row.scores[column.name] for row in comparison.runs if column.name in row.scores]) > 1
     }
     told = [row for row in comparison.papers if row.start != "none"]
-    for rows, marks in ((comparison.runs, best), (told, {})):
+    for rows, marks in ((comparison.runs, best), (comparison.same, {}), (told, {})):
         for row in rows:
             table.add_row(*_cells(row, comparison, marks))
         table.add_section()

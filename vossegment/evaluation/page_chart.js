@@ -14,7 +14,8 @@ function chart(sequence) {
 
   function tell() {
     const chips = sequence.objects.map(({ id, object, group }, n) => {
-      const value = (name) => show(at === null ? object[name]?.mean : object[name]?.frames?.[places[n].get(frames[at])]);
+      const of = (measure) => (at === null ? measure?.mean : measure?.frames?.[places[n].get(frames[at])]);
+      const value = (name) => show(of(object[name])).padStart(4, "\u2007"); // as wide as a digit: lines stay as they are
       const text = `object ${id}${group ? `, ${group}` : ""}: J ${value("J")} F ${value("F")}`;
       return el("span", series(id), el("i"), text);
     });
@@ -32,9 +33,8 @@ function chart(sequence) {
       made.append(svg("path", { class: "grid", d: `M34 ${y(level)}H${width - 12}` }),
         svg("text", { x: 28, y: y(level) + 4, "text-anchor": "end" }, data.percent ? String(100 * level) : String(level)));
     }
-    made.append(svg("text", { x: 22, y: 184, "text-anchor": "end" }, "frame"));
-    for (const frame of ticks(first, last, width / 70)) {
-      made.append(svg("text", { x: x(frame), y: 184, "text-anchor": "middle" }, String(frame)));
+    for (const [k, frame] of ticks(first, last, width / 70).entries()) {
+      made.append(svg("text", { x: x(frame), y: 184, "text-anchor": "middle" }, k ? String(frame) : `frame ${frame}`));
     }
     for (const { id, object, indices } of sequence.objects) {
       const group = svg("g", series(id));
