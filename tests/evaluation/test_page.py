@@ -166,7 +166,7 @@ def test_in_a_browser(tmp_path: Path) -> None:
     assert "<title>davis2017: guided</title>" in dom
     assert [text.split()[0] for text in texts(dom, "li")] == ["cat", "dog", "Two"]
     assert [text.split()[-1] for text in texts(dom, "b")[:3]] == ["56.1", "62.5", "50.0"]
-    assert "static mask 37.5" in dom
+    assert "static&nbsp;mask&nbsp;37.5" in dom
     assert dom.count('class="bar ') == 4
     assert dom.count("data:image/jpeg") >= 3
     assert [text.split()[0] for text in texts(dom, "summary")] == ["cat", "dog"]

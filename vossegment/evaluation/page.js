@@ -62,7 +62,7 @@ function header() {
     : [`masks in ${data.results}`];
   facts.push(count(sequences.length, "sequence"));
   if (objects.length) facts.push(count(objects.length, "object"), `${frames} masks scored`);
-  if (data.speed) facts.push(`${data.speed.end_to_end_fps.toFixed(1)} frames/s on ${data.speed.device}`);
+  if (known(data.speed?.end_to_end_fps)) facts.push(`${data.speed.end_to_end_fps.toFixed(1)} frames/s on ${data.speed.device}`);
   const told = facts.filter(Boolean);
   // Each with its dot in one piece: a line does not begin with a dot.
   for (const [k, fact] of told.entries()) {
@@ -92,7 +92,9 @@ function number(name) {
   }
   const rest = [known(recall) && `recall ${show(recall)}`, known(decay) && `decay ${show(decay)}`].filter(Boolean);
   for (const line of [below.map(([key, other]) => `${key} ${show(other)}`), rest]) {
-    if (line.length) tile.append(el("div", { class: "below" }, line.join(" · ")));
+    // A name and its number stay on one line.
+    const pieces = line.map((piece) => piece.replaceAll(" ", "\u00a0"));
+    if (line.length) tile.append(el("div", { class: "below" }, pieces.join(" · ")));
   }
   return tile;
 }
