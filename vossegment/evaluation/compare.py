@@ -21,7 +21,8 @@ from vossegment.evaluation.report import SCHEMA
 PUBLISHED = Path(__file__).with_name("published.json")
 """What papers report, by benchmark. Each row names its source; decimals as in report.json.
 
-``by_sequence`` names the numbers that some rows have for every object of every sequence.
+``by_sequence`` names the numbers that some rows have for every object of every sequence. What the methods of
+davis-matlab start from is general knowledge, not in their files [unverified].
 """
 
 
