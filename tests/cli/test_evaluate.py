@@ -99,12 +99,12 @@ def test_jumpcut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ("eval", "jumpcut", "--data", tmp_path / "d")
     code, out, _ = said(capsys, *asked, "--start", "mask", "--save-masks", "--out", tmp_path / "a")
     assert code == 0
-    assert "error 16" in out
+    assert "error@16" in out
     ran = report(tmp_path / "a")
     assert ran["speed"]["end_to_end_fps"] > 0
     assert said(capsys, *asked, "--results", tmp_path / "a/masks", "--out", tmp_path / "b", "--quiet")[0] == 0
     assert report(tmp_path / "b")["global"] == ran["global"]
-    assert set(ran["global"]) == {"error 8", "error 16"}
+    assert set(ran["global"]) == {"error@8", "error@16"}
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,12 @@ def test_json() -> None:
                 "J": {"mean": 0.25, "recall": 0.0, "decay": 0.0},
                 "F": {"mean": 0.125, "recall": 0.0, "decay": 0.0},
                 "J&F": 0.1875,
+                "sequences": {
+                    "dog": {
+                        "J": {"mean": 0.25, "recall": 0.0, "decay": 0.0},
+                        "F": {"mean": 0.125, "recall": 0.0, "decay": 0.0},
+                    }
+                },
             }
         },
     }

@@ -135,7 +135,7 @@ def test_worst_moments(tmp_path: Path) -> None:
         "one": [square(5 + i) if i != 2 else square(9) for i in range(4)],
         "two": without(2, sequences[1]),
     }
-    worst = WorstMoments(most=2)
+    worst = WorstMoments(SEGTRACK, most=2)
     for sequence in sequences:
         part = score_sequence(sequence, maps[sequence.name], SEGTRACK)
         worst.add(sequence, part, maps[sequence.name])
@@ -157,7 +157,7 @@ def test_moments_without_pictures(tmp_path: Path) -> None:
     segtrack(tmp_path / "data")
     (tmp_path / "data/JPEGImages").rename(tmp_path / "elsewhere")
     sequences = segtrack_sequences(tmp_path / "data", images=False)
-    worst = WorstMoments(most=1)
+    worst = WorstMoments(SEGTRACK, most=1)
     maps = without(1, sequences[0])
     worst.add(sequences[0], score_sequence(sequences[0], maps, SEGTRACK), maps)
     assert worst.moments[0].image is None
@@ -186,8 +186,8 @@ def test_jumpcut(tmp_path: Path) -> None:
     assert tracked.frames == 33 + 24
     assert clip_errors(clip, from_folder(tmp_path / "r")) == found
     content = errors_json([found], {"model": None})
-    assert content["global"] == {"error 8": 1.0, "error 16": 2.0, "error 32": 2.0}
-    assert content["sequences"]["slide"]["error 8"]["keys"] == {"0": 1.0, "16": 1.0}
+    assert content["global"] == {"error@8": 1.0, "error@16": 2.0, "error@32": 2.0}
+    assert content["sequences"]["slide"]["error@8"]["keys"] == {"0": 1.0, "16": 1.0}
     (tmp_path / "r/slide/00016/0024.png").unlink()
     with pytest.raises(DataError, match=r"00016.0024\.png: no such file"):
         clip_errors(clip, from_folder(tmp_path / "r"))

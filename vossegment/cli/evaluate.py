@@ -70,7 +70,7 @@ def command(
     from vossegment.cli.evaluate_jumpcut import evaluate_jumpcut
     from vossegment.cli.evaluate_masks import evaluate_masks
     from vossegment.evaluation.benchmarks import BENCHMARKS
-    from vossegment.evaluation.report import check_folder
+    from vossegment.evaluation.report_file import check_folder
 
     kinds = {**dict.fromkeys(BENCHMARKS, evaluate_masks), "jumpcut": evaluate_jumpcut}
     if benchmark not in kinds:

@@ -8,7 +8,8 @@ from pathlib import Path
 from vossegment.cli.asked import Asked
 from vossegment.cli.progress import Meter
 from vossegment.data.jumpcut import jumpcut_clips
-from vossegment.evaluation.jumpcut import Tracked, clip_errors, errors_json, errors_table, from_folder, write_errors
+from vossegment.evaluation.jumpcut import Tracked, clip_errors, errors_json, errors_table, from_folder
+from vossegment.evaluation.report_file import NAME, as_text, write_files
 
 
 def evaluate_jumpcut(asked: Asked) -> list[Path]:
@@ -32,7 +33,7 @@ def evaluate_jumpcut(asked: Asked) -> list[Path]:
             meter.advance()
     if tracked is not None and tracked.frames:
         about["speed"] = {"device": asked.device, "end_to_end_fps": tracked.frames / tracked.seconds}
-    path = write_errors(errors_json(errors, about), asked.out)
+    (path,) = write_files(asked.out, {NAME: as_text(errors_json(errors, about))})
     if not asked.quiet:
         from rich.console import Console
 

@@ -78,7 +78,7 @@ def _run(asked: Asked, rule: Benchmark, sequences: ListOf[FileSequence]) -> tupl
 
     from vossegment.pipeline import Stages, segment
 
-    loaded, stages, worst = asked.load(), Stages(), WorstMoments()
+    loaded, stages, worst = asked.load(), Stages(), WorstMoments(rule)
     with Meter(asked.benchmark, len(sequences), "sequences", quiet=asked.quiet) as meter:
 
         def scored(sequence: Any, part: Any, labels: Any) -> None:

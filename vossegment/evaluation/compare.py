@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vossegment.errors import DataError, InputError
-from vossegment.evaluation.report import SCHEMA
+from vossegment.evaluation.report_file import SCHEMA, in_percent
 
 PUBLISHED = Path(__file__).with_name("published.json")
 """What papers report, by benchmark. Each row names its source; decimals as in report.json.
@@ -54,7 +54,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     "davis2017": _DAVIS,
     "youtubevos": tuple(Column(name, ("summary", name)) for name in ("O", "J_S", "J_U", "F_S", "F_U")),
     "segtrackv2": (Column("J", ("global", "J", "mean")),),
-    "jumpcut": tuple(Column(f"error@{d}", ("summary", f"error@{d}"), lower_is_better=True) for d in (8, 16, 32)),
+    "jumpcut": tuple(Column(f"error@{d}", ("global", f"error@{d}"), lower_is_better=True) for d in (8, 16, 32)),
     "vot2016": _VOT,
     "vot2018": _VOT,
 }
@@ -122,11 +122,6 @@ def read_report(path: Path) -> dict[str, Any]:
         if not isinstance(part, dict):
             raise DataError(f"{path}: damaged at sequence '{name}'; score again")
     return content
-
-
-def in_percent(benchmark: str) -> bool:
-    """Whether the benchmark's numbers are customarily written in percent: all but VOT's."""
-    return not benchmark.startswith("vot")
 
 
 def published(benchmark: str) -> list[Row]:

@@ -6,7 +6,6 @@ the share of wrong pixels is measured 8, 16 and 32 frames on.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Sequence as ListOf
@@ -19,10 +18,11 @@ from rich.table import Table
 
 from vossegment.data.sequence import Sequence
 from vossegment.errors import DataError
+from vossegment.evaluation.report_file import SCHEMA
 from vossegment.evaluation.results import frame_name, result_labels
 from vossegment.evaluation.scoring import check_size
 from vossegment.tracking.types import Image, LabelMap
-from vossegment.whole_files import make_folder, written_whole
+from vossegment.whole_files import make_folder
 from vossegment.writers.masks import write_labels
 
 KEYS = tuple(range(0, 97, 16))
@@ -155,14 +155,14 @@ def mean_errors(clips: ListOf[ClipErrors]) -> dict[int, float]:
 def errors_json(clips: ListOf[ClipErrors], about: Mapping[str, Any]) -> dict[str, Any]:
     """The content of ``report.json``: decimals."""
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "benchmark": "jumpcut",
         "rule": RULE,
         **about,
-        "global": {f"error {distance}": value for distance, value in mean_errors(clips).items()},
+        "global": {f"error@{distance}": value for distance, value in mean_errors(clips).items()},
         "sequences": {
             clip.name: {
-                f"error {distance}": {"mean": clip.mean(distance), "keys": {str(k): v for k, v in values.items()}}
+                f"error@{distance}": {"mean": clip.mean(distance), "keys": {str(k): v for k, v in values.items()}}
                 for distance, values in clip.errors.items()
             }
             for clip in clips
@@ -175,7 +175,7 @@ def errors_table(clips: ListOf[ClipErrors]) -> Table:
     table = Table(title=f"jumpcut: {RULE}")
     table.add_column("clip", no_wrap=True)
     for distance in DISTANCES:
-        table.add_column(f"error {distance}", justify="right")
+        table.add_column(f"error@{distance}", justify="right")
     for clip in clips:
         table.add_row(clip.name, *(_percent(clip.mean(distance)) for distance in DISTANCES))
     means = mean_errors(clips)
@@ -186,12 +186,3 @@ def errors_table(clips: ListOf[ClipErrors]) -> Table:
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f}"
-
-
-def write_errors(content: Mapping[str, Any], folder: Path) -> Path:
-    """Writes report.json, whole. Raises OutputError where it cannot."""
-    make_folder(folder)
-    path = folder / "report.json"
-    with written_whole(path) as part:
-        part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
-    return path

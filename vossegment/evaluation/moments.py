@@ -7,9 +7,11 @@ from collections.abc import Sequence as ListOf
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from vossegment.data.sequence import Sequence
 from vossegment.errors import DataError
-from vossegment.evaluation.benchmarks import Scores
+from vossegment.evaluation.benchmarks import Benchmark, Scores
 from vossegment.evaluation.page import Moment
 from vossegment.evaluation.results import result_labels, result_path
 from vossegment.evaluation.scores import SequenceScores
@@ -41,6 +43,7 @@ def worst_places(part: SequenceScores) -> Iterator[Place]:
 class WorstMoments:
     """The worst moments of the sequences seen so far, one an object; what is not among them is not kept."""
 
+    benchmark: Benchmark
     most: int = SHOWN
     found: list[tuple[Place, Moment]] = field(default_factory=list)
 
@@ -48,7 +51,7 @@ class WorstMoments:
         """After a sequence was scored; ``labels`` are its maps from frame 0 on."""
         for place in worst_places(part):
             if len(self.found) < self.most or place < self.found[-1][0]:
-                self.found.append((place, _moment(sequence, place, labels[place.index])))
+                self.found.append((place, _moment(sequence, place, labels[place.index], self.benchmark)))
                 self.found.sort(key=lambda entry: entry[0])
                 del self.found[self.most :]
 
@@ -61,16 +64,26 @@ def moments_of(scores: Scores, sequences: ListOf[Sequence], results: Path, most:
     """The same of masks in a folder; of its files, those that are shown are read again."""
     places = sorted(place for part in scores.sequences for place in worst_places(part))[:most]
     by_name = {sequence.name: sequence for sequence in sequences}
-    return [
-        _moment(by_name[p.sequence], p, result_labels(result_path(results, by_name[p.sequence], p.index)))
-        for p in places
-    ]
+    found = []
+    for place in places:
+        sequence = by_name[place.sequence]
+        labels = result_labels(result_path(results, sequence, place.index))
+        found.append(_moment(sequence, place, labels, scores.benchmark))
+    return found
 
 
-def _moment(sequence: Sequence, place: Place, predicted: LabelMap) -> Moment:
+def _moment(sequence: Sequence, place: Place, predicted: LabelMap, benchmark: Benchmark) -> Moment:
     truth = sequence.labels(place.index)
     assert truth is not None  # it was scored
-    return Moment(place.sequence, place.id, place.index, place.region, _image(sequence, place.index), truth, predicted)
+    image = _image(sequence, place.index)
+    maps = (_as_scored(labels, place.id, benchmark) for labels in (truth, predicted))
+    return Moment(place.sequence, place.id, place.index, place.region, image, *maps)
+
+
+def _as_scored(labels: LabelMap, number: int, benchmark: Benchmark) -> LabelMap:
+    """What is this object by the benchmark's rule bears its number; of a rule that merges, nothing else is there."""
+    own = benchmark.mask(labels, number)
+    return np.where(own, number, labels if benchmark.strict else 0).astype(np.uint8)
 
 
 def _image(sequence: Sequence, index: int) -> Image | None:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image as PillowImage
 
-from vossegment.evaluation.compare import in_percent
+from vossegment.evaluation.report_file import in_percent
 from vossegment.tracking.types import Image, LabelMap
 from vossegment.writers.draw import TINT
 from vossegment.writers.palette import Color, vivid
