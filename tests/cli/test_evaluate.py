@@ -107,6 +107,31 @@ def test_jumpcut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(ran["global"]) == {"error@8", "error@16"}
 
 
+def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Reports by themselves, or beside a run; other benchmarks' and other files are refused."""
+    truth = segtrack(tmp_path / "d")
+    for name, stem in (("one", "one_{:03d}"), ("two", "{:05d}")):
+        for i, labels in enumerate(truth[name]):
+            write_mask(tmp_path / "r" / name / f"{stem.format(i + (name == 'one'))}.png", labels)
+    asked = ("eval", "segtrackv2", "--data", tmp_path / "d", "--results", tmp_path / "r")
+    assert said(capsys, *asked, "--out", tmp_path / "first", "--quiet")[0] == 0
+    code, out, _ = said(capsys, *asked, "--out", tmp_path / "second", "--compare", tmp_path / "first")
+    assert code == 0
+    assert all(word in out for word in ("first", "second", "RGMP", "papers over all"))
+    assert (tmp_path / "second/comparison.json").is_file()
+    reports = [tmp_path / name / "report.json" for name in ("first", "second")]
+    code, out, _ = said(capsys, "eval", "segtrackv2", "--compare", *reports)
+    assert code == 0
+    assert out.count("100.0") >= 6
+    code, _, err = said(capsys, "eval", "davis2016", "--compare", *reports)
+    assert (code, "a report of segtrackv2, not of davis2016" in err) == (2, True)
+    assert said(capsys, "eval", "segtrackv2", "--compare", tmp_path / "r/one/one_001.png")[0] == 2
+    code, _, err = said(capsys, "eval", "segtrackv2", reports[0])
+    assert (code, "by --compare alone" in err) == (2, True)
+    code, _, err = said(capsys, "eval", "segtrackv2")
+    assert (code, "--data DIR is missing" in err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

@@ -23,7 +23,10 @@ _STARTS: dict[str, Start] = {"box": "box", "mask": "mask"}
 
 def command(
     benchmark: Annotated[str, typer.Argument(help="davis2016, davis2017, youtubevos, segtrackv2 or jumpcut.")],
-    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="The data set's root folder.")],
+    more: Annotated[
+        list[Path] | None, typer.Argument(metavar="[REPORT]...", help="More reports for --compare.", show_default=False)
+    ] = None,
+    data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The data set's root folder.")] = None,
     results: Annotated[
         Path | None,
         typer.Option("--results", metavar="DIR", help="Score these masks, DIR/<sequence>/00001.png, run nothing."),
@@ -51,6 +54,15 @@ def command(
         str | None,
         typer.Option("--zip-folder", metavar="NAME", help="Top folder in the packed file; default: the server's."),
     ] = None,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--compare",
+            metavar="REPORT",
+            help="Set these report.json, or the folders that hold them, side by side, this run first where there is "
+            "--data, with the papers' numbers.",
+        ),
+    ] = None,
     preset: options.Preset = None,
     model: options.ModelName = options.MODEL,
     weights: options.Weights = None,
@@ -67,6 +79,7 @@ def command(
     Writes report.html, report.json and the official CSV files into DIR, by default BENCHMARK_eval.
     """
     from vossegment.cli.asked import Asked
+    from vossegment.cli.evaluate_compare import compare_reports
     from vossegment.cli.evaluate_jumpcut import evaluate_jumpcut
     from vossegment.cli.evaluate_masks import evaluate_masks
     from vossegment.evaluation.benchmarks import BENCHMARKS
@@ -75,6 +88,16 @@ def command(
     kinds = {**dict.fromkeys(BENCHMARKS, evaluate_masks), "jumpcut": evaluate_jumpcut}
     if benchmark not in kinds:
         raise InputError(one_of("benchmark", benchmark, kinds))
+    others = [*(compare or []), *(more or [])]
+    if more and not compare:
+        raise InputError(f"'{more[0]}': reports are taken by --compare alone")
+    if data is None:
+        if not others:
+            raise InputError("--data DIR is missing: where the data set lies")
+        written = compare_reports(benchmark, others, out, quiet=quiet)
+        if quiet:
+            print(*written, sep="\n")
+        return
     if start not in _STARTS:
         raise InputError(one_of("start", start, _STARTS))
     if all_frames and skip is not None:
@@ -102,6 +125,8 @@ def command(
         quiet=quiet,
     )
     paths = kinds[benchmark](asked)
+    if others:
+        paths += compare_reports(benchmark, [paths[0], *others], folder, quiet=quiet)
     if quiet:
         print(*paths, sep="\n")
 
