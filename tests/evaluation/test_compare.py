@@ -107,7 +107,7 @@ def test_papers_over_the_same_sequences() -> None:
     """A part of the benchmark stands beside the papers on that part."""
     part = comparison([report(dog=0.75, libby=0.5), report(dog=0.5)], ["a", "b"])
     assert [row.scores for row in part.same] == [row.scores for row in published_over("davis2016", ["dog"])]
-    assert part.caption == "runs over 1 and 2 sequences, papers over all 20"
+    assert part.caption == "runs over 1 and 2 sequences, papers over all 20 of the benchmark"
     found = rows(comparison_table(part))
     assert ["RGMP, on the same 1", "mask", "95.9", "95.5", "100.0", "0.0", "96.2", "100.0", "4.7"] in found
     names = next(
@@ -137,7 +137,7 @@ def test_runs_then_papers() -> None:
     assert ["SAVOS", "mask", "79.9", "80.3", "-", "-", "79.5", "-", "-"] in found
     told = [row.name for row in published("davis2016") if row.start != "none"]
     assert [row[0] for row in found[2:]] == told
-    assert table.caption == "runs over 2 sequences, papers over all 20"
+    assert table.caption == "runs over 2 sequences, papers over all 20 of the benchmark"
     assert "62.5" in bold(table)
     assert "50.0" in bold(table), "equal numbers are all best"
 
@@ -151,7 +151,7 @@ def test_by_sequence() -> None:
     assert table.caption == "* not scored in every run"
     assert bold(table) == ["50.0"], "75.0 has nothing to be better than"
     assert comparison([report(a=0.5), report(b=0.5, c=0.5)], ["x", "y"]).caption.startswith("runs over 1 and 2 seq")
-    assert comparison([report(a=0.5)], ["x"]).caption == "run over 1 sequence, papers over all 20"
+    assert comparison([report(a=0.5)], ["x"]).caption == "run over 1 sequence, papers over all 20 of the benchmark"
 
 
 def test_other_benchmarks() -> None:

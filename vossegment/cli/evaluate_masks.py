@@ -47,9 +47,9 @@ def _settings(asked: Asked, rule: Benchmark, sequences: ListOf[FileSequence]) ->
     return {
         "split": asked.split or rule.split,
         "sequences": len(sequences),
-        "left out": sorted(rule.skip),
+        "left out": ", ".join(sorted(rule.skip)) or "nothing",
         "follows": rule.follows,
-        **({} if asked.results is not None else {"start": asked.start, "preset": asked.preset}),
+        **({} if asked.preset is None else {"preset": asked.preset}),
     }
 
 

@@ -97,7 +97,7 @@ class Comparison:
         runs = f"{'runs' if len(self.runs) > 1 else 'run'} over {counts} sequence{'' if counts == '1' else 's'}"
         if self.total is None:
             return runs
-        return f"{runs}, papers over all {self.total}"
+        return f"{runs}, papers over all {self.total} of the benchmark"
 
 
 def read_report(path: Path) -> dict[str, Any]:
