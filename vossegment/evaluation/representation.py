@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 import cv2
@@ -18,6 +18,8 @@ import torch
 from vossegment.data.vot import Region, VotSequence, frame_size, polygon_area, start_box
 from vossegment.errors import InputError
 from vossegment.evaluation.polygons import overlap
+from vossegment.evaluation.vot_measures import Row
+from vossegment.evaluation.vot_tracker import has_masks
 from vossegment.tracking.anchors import TEMPLATE
 from vossegment.tracking.geometry import context_side
 from vossegment.tracking.merge import label_map
@@ -30,16 +32,6 @@ MOST_SHIFT = 16.0
 """[p] Pixels of the search crop by which it lies beside the object, at most, along each axis."""
 MOST_SCALE = 0.25
 """[p] Power of 2 by which the crop is larger or smaller, at most."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of the table, in decimals: mean IoU with the true box, and the shares of boxes above .5 and .7."""
-
-    name: str
-    mean: float
-    above_half: float
-    above_most: float
 
 
 def fixed_ratio(region: Region, first: Region) -> Region:
@@ -77,7 +69,7 @@ def oracle_rows(sequences: Iterable[VotSequence]) -> tuple[Row, ...]:
         for region in sequence.regions:
             for name, make in ORACLES.items():
                 found[name].append(overlap(make(region, sequence.regions[0]), region, *size))
-    return tuple(_row(name, values) for name, values in found.items())
+    return tuple(Row.of(name, values) for name, values in found.items())
 
 
 def tracker_rows(
@@ -102,15 +94,13 @@ def tracker_rows(
                 found[kind].append(overlap(box, sequence.regions[index], *size))
         if on_sequence is not None:
             on_sequence(sequence)
-    return tuple(_row(kind, values) for kind, values in found.items())
+    return tuple(Row.of(kind, values) for kind, values in found.items())
 
 
 def kinds_of(tracker: Tracker) -> tuple[Rotated, ...]:
     """The kinds of box that a tracker with a search window gives. Raises InputError for one that has none."""
-    if isinstance(tracker, SiamFCTracker):
-        return ("box",)
-    if isinstance(tracker, SiameseTracker):
-        return ("box", "minmax", "mbr", "opt") if tracker.network.masked else ("box",)
+    if isinstance(tracker, SiameseTracker | SiamFCTracker):
+        return ("box", "minmax", "mbr", "opt") if has_masks(tracker) else ("box",)
     raise InputError("this model has no search window to lay beside the object; choose --model e3sn or siammask")
 
 
@@ -137,10 +127,3 @@ def _samples(
         x0, y0, x1, y1 = result.proposed[0].tolist()
         mask = np.equal(labels, 1)
         yield index, {kind: read_out(mask, kind, (x0, y0, x1 - x0, y1 - y0)).astype(np.float64) for kind in kinds}
-
-
-def _row(name: str, values: list[float]) -> Row:
-    if not values:
-        return Row(name, math.nan, math.nan, math.nan)
-    found = np.array(values)
-    return Row(name, float(found.mean()), float((found > 0.5).mean()), float((found > 0.7).mean()))

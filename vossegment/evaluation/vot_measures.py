@@ -114,6 +114,22 @@ class VotScores:
         return float(part.mean()) if len(part) else math.nan
 
 
+@dataclass(frozen=True)
+class Row:
+    """How well a kind of box stands for the object, in decimals: mean IoU, and the shares above .5 and .7 (SiamMask's
+    Table 1 calls them mAP; [ours] strictly above)."""
+
+    name: str
+    mean: float
+    above_half: float
+    above_most: float
+
+    @classmethod
+    def of(cls, name: str, overlaps: Sequence[float]) -> Row:
+        """The row of some samples' ``overlaps``; nan where there is none."""
+        return cls(name, _mean(overlaps), *(_mean([value > least for value in overlaps]) for least in (0.5, 0.7)))
+
+
 def expected_overlaps(runs: Sequence[VotRun]) -> npt.NDArray[np.float64]:
     """Phi(N) for N from 1 to the longest run's length: ``(N,)``; Phi(1) is 1.
 

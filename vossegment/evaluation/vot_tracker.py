@@ -11,6 +11,8 @@ from vossegment.evaluation.vot import Begin
 from vossegment.media.ahead import ahead
 from vossegment.pipeline import Stages, follow
 from vossegment.tracking.prompts import BoxPrompt
+from vossegment.tracking.siamese import SiameseTracker
+from vossegment.tracking.siamfc import SiamFCTracker
 from vossegment.tracking.types import Frame, Rotated, Tracker
 
 
@@ -34,6 +36,13 @@ def regions(
         corners = answer.objects[0].rotated
         assert corners is not None, "asked for"
         yield np.array(corners, np.float64)
+
+
+def has_masks(tracker: Tracker) -> bool:
+    """Whether there is a mask to read a box out of; where there is none, the tracker's own box stands for it."""
+    if isinstance(tracker, SiameseTracker):
+        return tracker.network.masked
+    return not isinstance(tracker, SiamFCTracker)
 
 
 def beginning(tracker: Tracker, kind: Rotated, stages: Stages | None = None) -> Begin:
