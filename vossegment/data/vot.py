@@ -27,7 +27,7 @@ from vossegment.tracking.types import Box, Image
 Region = npt.NDArray[np.float64]
 """Corners x, y of a box, in order round it, either way: ``(4, 2)``."""
 
-_FRAME = re.compile(r"\d{8}\.jpg", re.IGNORECASE)
+_FRAME = re.compile(r"\d{8}\.jpg")
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,8 @@ def read_region(text: str) -> Region:
         numbers = [x, y, x + w, y, x + w, y + h, x, y + h]
     if len(numbers) != 8:
         raise ValueError(f"{len(numbers)} numbers, wanted 8 (x1,y1,...,x4,y4) or 4 (x,y,w,h)")
-    return np.array(numbers).reshape(4, 2)
+    # TraX carries single precision: so the toolkit and a run without it begin from the very same box.
+    return np.array(numbers, np.float32).astype(np.float64).reshape(4, 2)
 
 
 def frame_size(sequence: VotSequence) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -33,6 +34,7 @@ _PATIENCE = 120
 _UNFIT = ("0.8.", "0.9.")
 """Versions whose supervised experiment refuses every tracker ("multiple objects were provided")."""
 _ANALYSIS = "analysis"
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def make_workspace(
         link = workspace / "sequences" / sequence.name / "color"
         with disk_errors(link):
             link.unlink(missing_ok=True)
-            link.symlink_to(sequence.image_paths[0].resolve().parent, target_is_directory=True)
+            link.symlink_to(sequence.image_paths[0].parent.resolve(), target_is_directory=True)
 
 
 def _sequence_files(sequence: VotSequence) -> dict[str, str]:
@@ -208,7 +210,7 @@ def environment(own: Mapping[str, str]) -> dict[str, str]:
 
 
 def _last_words(said: str, workspace: Path) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in _COLOUR.sub("", said).splitlines() if line.strip()]
     logs = sorted((workspace / "logs").glob("*"))
     return (lines[-1] if lines else "nothing") + (f" (log: {logs[-1]})" if logs else "")
 
