@@ -113,3 +113,24 @@ def test_spare_results(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     (report,) = run_vot("vot2018", data, E3SN, results=tmp_path, out=tmp_path / "out", quiet=True)
     assert "ignored: three" in capsys.readouterr().err
     assert json.loads(report.read_text())["global"]["failures"] == 2
+
+
+def test_siammask_is_set_for_the_benchmark(data: Path, tmp_path: Path) -> None:
+    """Models of SiamMask's kind track by the benchmark's own settings, unless others are named."""
+    import torch
+
+    from vossegment.models import find
+    from vossegment.weights.load import save_weights
+
+    torch.manual_seed(0)
+    weights = tmp_path / "fresh.safetensors"
+    save_weights(find("siammask_small_base").build(), weights, name="siammask_small_base", about={})
+    (data / "list.txt").write_text("one\n")
+    try:
+        for preset, expected in ((None, "vot2016"), ("davis", "davis")):
+            call = ModelCall("siammask_small_base", weights, preset, "minmax", device="cpu", precision="float32")
+            report, _ = run_vot("vot2016", data, call, out=tmp_path / expected, quiet=True)
+            about = json.loads(report.read_text())["model"]
+            assert (about["preset"], about["rotated"]) == (expected, "minmax")
+    finally:
+        (data / "list.txt").write_text("one\ntwo\n")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from vossegment.data.vot import VotSequence
+    from vossegment.evaluation.vot_measures import VotRun, VotScores
     from vossegment.evaluation.vot_report import VotReport
     from vossegment.models import LoadedModel
     from vossegment.tracking.types import Rotated
@@ -35,6 +36,17 @@ class ModelCall:
     threads: int | None = None
 
 
+@dataclass(frozen=True)
+class _Job:
+    """What every way of scoring is given: the checked call."""
+
+    benchmark: str
+    sequences: Sequence[VotSequence]
+    call: ModelCall
+    folder: Path
+    quiet: bool
+
+
 def run_vot(
     benchmark: str,
     data: Path,
@@ -52,128 +64,135 @@ def run_vot(
 
     ``representation`` gives the rows of SiamMask's Table 1 in place of a run; ``toolkit`` lets the official toolkit
     run the model. Result files lie in ``out``/results, or in the toolkit's workspace ``out``/workspace. Gives the
-    paths written, the report first. Raises InputError, DataError, WeightsError and OutputError, nothing written.
+    paths written, the report first. Raises InputError, DataError, WeightsError or OutputError.
     """
-    from vossegment.data.vot import unlisted, vot_sequences
-    from vossegment.evaluation.report import check_folder
-    from vossegment.evaluation.vot_measures import INTERVALS
-    from vossegment.evaluation.vot_report import (
-        report_json,
-        representation_table,
-        scores_table,
-        table_json,
-        write_report,
-    )
     from vossegment.evaluation.vot_toolkit import check_installed
 
-    if benchmark not in INTERVALS:
-        raise InputError(one_of("benchmark", benchmark, INTERVALS))
     if sum((results is not None, representation, toolkit)) > 1:
         raise InputError("result files, the representation table and the toolkit exclude each other; choose one")
     if toolkit:
         check_installed()
-    folder = out or Path(f"{benchmark}_eval")
+    job = _checked(benchmark, data, call, out or Path(f"{benchmark}_eval"), overwrite, quiet)
+    if representation:
+        return (_represent(job, seed),)
+    if results is not None:
+        return (_report(job, _scored(job, results)),)
+    if toolkit:
+        report, kept = _with_toolkit(job, overwrite)
+    else:
+        report, kept = _run(job), job.folder / "results"
+    return _report(job, report), kept
+
+
+def _checked(benchmark: str, data: Path, call: ModelCall, folder: Path, overwrite: bool, quiet: bool) -> _Job:
+    from vossegment.data.vot import vot_sequences
+    from vossegment.evaluation.report import check_folder
+    from vossegment.evaluation.vot_measures import INTERVALS
+
+    if benchmark not in INTERVALS:
+        raise InputError(one_of("benchmark", benchmark, INTERVALS))
     check_folder(folder, overwrite)
     sequences = vot_sequences(data)
-    _tell_ignored(data, unlisted(data, [sequence.name for sequence in sequences]))
-    if representation:
-        rows, about = _rows(benchmark, sequences, call, seed, quiet)
-        path = write_report(table_json(benchmark, rows, about, seed), folder)
-        _show(path, representation_table(benchmark, rows), quiet)
-        return (path,)
-    if results is not None:
-        report, kept = _scored(benchmark, sequences, results), results
-    elif toolkit:
-        report, kept = _with_toolkit(benchmark, sequences, call, folder, overwrite, quiet)
-    else:
-        report, kept = _run(benchmark, sequences, call, folder, quiet)
-    path = write_report(report_json(report), folder)
-    _show(path, scores_table(report), quiet)
-    if report.speed is not None and not quiet:
+    _tell_ignored(data, sequences)
+    return _Job(benchmark, sequences, call, folder, quiet)
+
+
+def _scored(job: _Job, results: Path) -> VotReport:
+    from vossegment.evaluation.vot_report import VotReport
+    from vossegment.evaluation.vot_results import EXPERIMENT, score_results
+
+    runs = score_results(job.sequences, results)
+    _tell_ignored(results / EXPERIMENT, job.sequences)
+    return VotReport(job.benchmark, _scores(job, runs), results=str(results))
+
+
+def _run(job: _Job) -> VotReport:
+    import torch
+
+    from vossegment.evaluation.report import Speed
+    from vossegment.evaluation.vot import scored, supervised
+    from vossegment.evaluation.vot_report import VotReport
+    from vossegment.evaluation.vot_results import write_results
+    from vossegment.evaluation.vot_tracker import beginning
+    from vossegment.pipeline import Stages
+
+    loaded, kind, about = _loaded(job)
+    stages, seconds, runs = Stages(), 0.0, []
+    begin = beginning(loaded.tracker, kind, stages)
+    with Meter(job.benchmark, len(job.sequences), "sequences", quiet=job.quiet) as meter:
+        for sequence in job.sequences:
+            began = time.perf_counter()
+            answers = supervised(sequence, begin)
+            seconds += time.perf_counter() - began
+            write_results(job.folder / "results", sequence.name, answers)
+            runs.append(scored(sequence, answers))
+            meter.advance()
+    frames = sum(len(run) for run in runs)
+    speed = Speed(str(loaded.device), torch.get_num_threads(), frames / seconds, stages.frames / stages.step)
+    return VotReport(job.benchmark, _scores(job, runs), model=about, speed=speed)
+
+
+def _with_toolkit(job: _Job, overwrite: bool) -> tuple[VotReport, Path]:
+    from vossegment.evaluation.vot_report import VotReport
+    from vossegment.evaluation.vot_results import score_results
+    from vossegment.evaluation.vot_toolkit import evaluate
+
+    # Loaded here once, so that a wrong call is told before the toolkit runs, in our words.
+    _, kind, about = _loaded(job)
+    found = evaluate(
+        job.sequences,
+        job.benchmark,
+        _command(job, kind),
+        job.folder / "workspace",
+        overwrite=overwrite,
+        quiet=job.quiet,
+    )
+    scores = _scores(job, score_results(job.sequences, found.results))
+    return VotReport(job.benchmark, scores, model=about, toolkit=found), found.results
+
+
+def _represent(job: _Job, seed: int) -> Path:
+    from vossegment.evaluation.representation import kinds_of, oracle_rows, tracker_rows
+    from vossegment.evaluation.vot_report import representation_table, table_json, write_report
+
+    loaded, _, about = _loaded(job)
+    kinds_of(loaded.tracker)
+    with Meter(job.benchmark, len(job.sequences), "sequences", quiet=job.quiet) as meter:
+        made = tracker_rows(job.sequences, loaded.tracker, seed=seed, on_sequence=lambda _: meter.advance())
+    rows = (*oracle_rows(job.sequences), *made)
+    del about["rotated"]  # every kind has its row
+    path = write_report(table_json(job.benchmark, rows, about, seed), job.folder)
+    _show(path, representation_table(job.benchmark, rows), job.quiet)
+    return path
+
+
+def _report(job: _Job, report: VotReport) -> Path:
+    from vossegment.evaluation.vot_report import report_json, scores_table, write_report
+
+    path = write_report(report_json(report), job.folder)
+    _show(path, scores_table(report), job.quiet)
+    if report.speed is not None and not job.quiet:
         print(
             f"{report.speed.network_fps or 0:.1f} frames/s in crops and network, "
             f"{report.speed.end_to_end_fps:.1f} from decoding to box "
             f"({report.speed.device}, {report.speed.threads} threads)",
             file=sys.stderr,
         )
-    return (path,) if results is not None else (path, kept)
+    return path
 
 
-def _scored(benchmark: str, sequences: Sequence[VotSequence], results: Path) -> VotReport:
-    from vossegment.data.vot import unlisted
+def _scores(job: _Job, runs: Sequence[VotRun]) -> VotScores:
     from vossegment.evaluation.vot_measures import INTERVALS, VotScores
-    from vossegment.evaluation.vot_report import VotReport
-    from vossegment.evaluation.vot_results import EXPERIMENT, score_results
 
-    runs = score_results(sequences, results)
-    _tell_ignored(results / EXPERIMENT, unlisted(results / EXPERIMENT, [sequence.name for sequence in sequences]))
-    return VotReport(benchmark, VotScores(runs, INTERVALS[benchmark]), results=str(results))
+    return VotScores(tuple(runs), INTERVALS[job.benchmark])
 
 
-def _run(
-    benchmark: str, sequences: Sequence[VotSequence], call: ModelCall, folder: Path, quiet: bool
-) -> tuple[VotReport, Path]:
-    import torch
-
-    from vossegment.evaluation.report import Speed
-    from vossegment.evaluation.vot import scored, supervised
-    from vossegment.evaluation.vot_measures import INTERVALS, VotScores
-    from vossegment.evaluation.vot_report import VotReport
-    from vossegment.evaluation.vot_results import write_results
-    from vossegment.evaluation.vot_tracker import beginning
-    from vossegment.pipeline import Stages
-
-    loaded, kind, about = _loaded(benchmark, call)
-    stages, seconds, runs = Stages(), 0.0, []
-    begin = beginning(loaded.tracker, kind, stages)
-    with Meter(benchmark, len(sequences), "sequences", quiet=quiet) as meter:
-        for sequence in sequences:
-            began = time.perf_counter()
-            answers = supervised(sequence, begin)
-            seconds += time.perf_counter() - began
-            write_results(folder / "results", sequence.name, answers)
-            runs.append(scored(sequence, answers))
-            meter.advance()
-    frames = sum(len(run) for run in runs)
-    speed = Speed(str(loaded.device), torch.get_num_threads(), frames / seconds, stages.frames / stages.step)
-    scores = VotScores(tuple(runs), INTERVALS[benchmark])
-    return VotReport(benchmark, scores, model=about, speed=speed), folder / "results"
-
-
-def _with_toolkit(
-    benchmark: str, sequences: Sequence[VotSequence], call: ModelCall, folder: Path, overwrite: bool, quiet: bool
-) -> tuple[VotReport, Path]:
-    from vossegment.evaluation.vot_measures import INTERVALS, VotScores
-    from vossegment.evaluation.vot_report import VotReport
-    from vossegment.evaluation.vot_results import score_results
-    from vossegment.evaluation.vot_toolkit import evaluate
-
-    # Loaded here once, so that a wrong call is told before the toolkit runs, in our words.
-    _, kind, about = _loaded(benchmark, call)
-    command = _command(benchmark, call, kind)
-    found = evaluate(sequences, benchmark, command, folder / "workspace", overwrite=overwrite, quiet=quiet)
-    scores = VotScores(score_results(sequences, found.results), INTERVALS[benchmark])
-    return VotReport(benchmark, scores, model=about, toolkit=found), found.results
-
-
-def _rows(
-    benchmark: str, sequences: Sequence[VotSequence], call: ModelCall, seed: int, quiet: bool
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    from vossegment.evaluation.representation import kinds_of, oracle_rows, tracker_rows
-
-    loaded, _, about = _loaded(benchmark, call)
-    kinds_of(loaded.tracker)
-    with Meter(benchmark, len(sequences), "sequences", quiet=quiet) as meter:
-        made = tracker_rows(sequences, loaded.tracker, seed=seed, on_sequence=lambda _: meter.advance())
-    return (*oracle_rows(sequences), *made), about
-
-
-def _loaded(benchmark: str, call: ModelCall) -> tuple[LoadedModel, Rotated, dict[str, Any]]:
+def _loaded(job: _Job) -> tuple[LoadedModel, Rotated, dict[str, Any]]:
     """The model, the kind of box that is read out, and the report's entry on both."""
     from vossegment.evaluation.vot_tracker import has_masks
     from vossegment.models import load, preset_settings
 
-    preset = _preset(benchmark, call)
+    call, preset = job.call, _preset(job)
     loaded = load(
         call.model,
         weights=call.weights,
@@ -189,18 +208,19 @@ def _loaded(benchmark: str, call: ModelCall) -> tuple[LoadedModel, Rotated, dict
     return loaded, kind, {**loaded.describe(), "preset": preset, "rotated": kind}
 
 
-def _preset(benchmark: str, call: ModelCall) -> str | None:
+def _preset(job: _Job) -> str | None:
     from vossegment.models import takes_presets
 
-    return call.preset or (benchmark if takes_presets(call.model) else None)
+    return job.call.preset or (job.benchmark if takes_presets(job.call.model) else None)
 
 
-def _command(benchmark: str, call: ModelCall, kind: Rotated) -> list[str]:
+def _command(job: _Job, kind: Rotated) -> list[str]:
     """How the toolkit starts the model's process, from whatever folder."""
+    call = job.call
     options = {
         "--model": call.model,
         "--weights": None if call.weights is None else str(call.weights.resolve()),
-        "--preset": _preset(benchmark, call),
+        "--preset": _preset(job),
         "--rotated": kind,
         "--device": call.device,
         "--precision": call.precision,
@@ -210,7 +230,10 @@ def _command(benchmark: str, call: ModelCall, kind: Rotated) -> list[str]:
     return [sys.executable, "-m", "vossegment.cli.trax_process", *given]
 
 
-def _tell_ignored(folder: Path, names: Sequence[str]) -> None:
+def _tell_ignored(folder: Path, sequences: Sequence[VotSequence]) -> None:
+    from vossegment.data.vot import unlisted
+
+    names = unlisted(folder, [sequence.name for sequence in sequences])
     if names:
         listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         print(f"{folder}: not in list.txt, ignored: {listed}", file=sys.stderr)

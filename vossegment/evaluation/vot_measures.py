@@ -45,14 +45,14 @@ class VotRun:
     @property
     def accuracy(self) -> float:
         """Mean overlap of the frames that count, nan where there is none."""
-        return _mean(self._counted())
+        return _mean(self.counted())
 
     @property
     def robustness(self) -> float:
         """Failures per 100 frames; lower is better."""
         return 100 * self.failures / len(self)
 
-    def _counted(self) -> list[float]:
+    def counted(self) -> list[float]:
         """Overlaps of the frames with an answer, less those of the burn-in."""
         since, kept = 0, []
         for code, value in zip(self.codes, self.overlaps, strict=True):
@@ -84,7 +84,7 @@ class VotScores:
     @property
     def accuracy(self) -> float:
         """A: mean overlap of all frames that count, whatever their sequence; nan where there is none."""
-        return _mean([value for run in self.runs for value in run._counted()])
+        return _mean([value for run in self.runs for value in run.counted()])
 
     @property
     def failures(self) -> int:

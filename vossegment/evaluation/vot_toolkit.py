@@ -108,25 +108,7 @@ def make_workspace(
 
     Its stack names no data set, so that the toolkit has none to download.
     """
-    line = shlex.join(command).replace("%", "%%")  # the reader of ini files takes % for its own
-    low, high = INTERVALS[benchmark]
-    files = {
-        "config.yaml": "stack: ./stack.yaml\nregistry:\n- ./trackers.ini\n",
-        "stack.yaml": f"title: {benchmark}, supervised\n"
-        "experiments:\n"
-        f"  {EXPERIMENT}:\n"
-        "    type: supervised\n"
-        f"    repetitions: {_REPETITIONS}\n"
-        f"    skip_initialize: {WAIT}\n"
-        "    analyses:\n"
-        "    - type: supervised_average_ar\n"
-        f"      burnin: {BURN_IN}\n"
-        "    - type: supervised_eao_score\n"
-        f"      low: {low}\n"
-        f"      high: {high}\n",
-        "trackers.ini": f"[{TRACKER}]\nprotocol = trax\ntimeout = {_PATIENCE}\ncommand = {line}\n",
-        "sequences/list.txt": "".join(f"{sequence.name}\n" for sequence in sequences),
-    }
+    files = _settings(sequences, benchmark, command)
     for sequence in sequences:
         files |= {f"sequences/{sequence.name}/{name}": text for name, text in _sequence_files(sequence).items()}
     results = workspace / "results"
@@ -144,6 +126,29 @@ def make_workspace(
         with disk_errors(link):
             link.unlink(missing_ok=True)
             link.symlink_to(sequence.image_paths[0].parent.resolve(), target_is_directory=True)
+
+
+def _settings(sequences: Sequence[VotSequence], benchmark: str, command: Sequence[str]) -> dict[str, str]:
+    """The workspace's own files by name."""
+    line = shlex.join(command).replace("%", "%%")  # the reader of ini files takes % for its own
+    low, high = INTERVALS[benchmark]
+    return {
+        "config.yaml": "stack: ./stack.yaml\nregistry:\n- ./trackers.ini\n",
+        "stack.yaml": f"title: {benchmark}, supervised\n"
+        "experiments:\n"
+        f"  {EXPERIMENT}:\n"
+        "    type: supervised\n"
+        f"    repetitions: {_REPETITIONS}\n"
+        f"    skip_initialize: {WAIT}\n"
+        "    analyses:\n"
+        "    - type: supervised_average_ar\n"
+        f"      burnin: {BURN_IN}\n"
+        "    - type: supervised_eao_score\n"
+        f"      low: {low}\n"
+        f"      high: {high}\n",
+        "trackers.ini": f"[{TRACKER}]\nprotocol = trax\ntimeout = {_PATIENCE}\ncommand = {line}\n",
+        "sequences/list.txt": "".join(f"{sequence.name}\n" for sequence in sequences),
+    }
 
 
 def _sequence_files(sequence: VotSequence) -> dict[str, str]:
