@@ -137,8 +137,8 @@ def _with_toolkit(job: _Job, overwrite: bool) -> tuple[VotReport, Path]:
     from vossegment.evaluation.vot_results import score_results
     from vossegment.evaluation.vot_toolkit import evaluate
 
-    # Loaded here once, so that a wrong call is told before the toolkit runs, in our words.
-    _, kind, about = _loaded(job)
+    # Loaded here once, and let go, so that a wrong call is told before the toolkit runs, in our words.
+    kind, about = _loaded(job)[1:]
     found = evaluate(
         job.sequences,
         job.benchmark,

@@ -82,8 +82,8 @@ def tracker_rows(
     """A row for each kind of box that the tracker gives: one sample a frame, drawn from ``seed`` [ours].
 
     The object is what the first frame's truth says; in each later frame the search window is laid round the truth's
-    upright box, beside it by up to ``MOST_SHIFT`` and larger or smaller by up to ``MOST_SCALE``. Raises InputError for
-    a tracker that has no search window.
+    upright box, beside it by up to ``MOST_SHIFT`` and larger or smaller by up to ``MOST_SCALE``. What is found there is
+    ranked by the tracker's own settings. Raises InputError for a tracker that has no search window.
     """
     kinds = kinds_of(tracker)
     found: dict[Rotated, list[float]] = {kind: [] for kind in kinds}
