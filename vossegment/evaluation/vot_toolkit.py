@@ -74,8 +74,8 @@ def evaluate(
 ) -> ToolkitScores:
     """Runs the toolkit's supervised experiment on ``sequences`` and gives its analysis.
 
-    ``command`` starts the tracker's process. A ``workspace`` of the same call is gone on with, any other's results are
-    dropped where ``overwrite`` says so. Raises InputError with the toolkit's last words where it does not finish,
+    ``command`` starts the tracker's process. A ``workspace`` that the same call left unfinished is gone on with;
+    ``overwrite`` drops what it holds. Raises InputError with the toolkit's last words where it does not finish,
     OutputError for a workspace that cannot be used.
     """
     check_installed()
@@ -112,11 +112,11 @@ def make_workspace(
     for sequence in sequences:
         files |= {f"sequences/{sequence.name}/{name}": text for name, text in _sequence_files(sequence).items()}
     results = workspace / "results"
-    if results.exists() and any(_text(workspace / name) != text for name, text in files.items()):
-        if not overwrite:
-            raise OutputError(f"{workspace}: results of another run; use --overwrite or choose another --out")
+    if results.exists() and overwrite:
         with disk_errors(results):
             shutil.rmtree(results)
+    elif results.exists() and any(_text(workspace / name) != text for name, text in files.items()):
+        raise OutputError(f"{workspace}: results of another run; use --overwrite or choose another --out")
     for name, text in files.items():
         make_folder((workspace / name).parent)
         with written_whole(workspace / name) as part:
