@@ -12,7 +12,9 @@ import numpy as np
 from vossegment.data.sequence import Sequence
 from vossegment.data.synthetic import synthetic_clip
 from vossegment.delivery import Written, run_info, track_to_files
-from vossegment.evaluation.benchmarks import SequenceScores, find_benchmark, score_sequence
+from vossegment.evaluation.benchmarks import find_benchmark
+from vossegment.evaluation.scores import SequenceScores
+from vossegment.evaluation.scoring import score_sequence
 from vossegment.media.source import Source
 from vossegment.models import LoadedModel
 from vossegment.pipeline import first_boxes

@@ -20,7 +20,7 @@ import numpy as np
 
 from vossegment.data.sequence import ArraySequence, Sequence
 from vossegment.data.synthetic import synthetic_clip
-from vossegment.evaluation.benchmarks import score_sequence
+from vossegment.evaluation.scoring import score_sequence
 from vossegment.models import load
 from vossegment.pipeline import segment
 from vossegment.tracking.types import Tracker

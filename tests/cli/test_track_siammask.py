@@ -12,6 +12,7 @@ import pytest
 import torch
 from calls import said
 from official_recipe import official_state
+from small_sets import segtrack
 
 from vossegment.networks.siammask import SiamMask
 
@@ -110,3 +111,20 @@ def test_a_checkpoint_of_another_variant(
     code, _, err = said(capsys, "track", frames, "--box", BOX, *arguments)
     assert (code, err.count("\n")) == (4, 1)
     assert "a checkpoint of 'siamrpn', not of 'siammask'" in err
+
+
+@pytest.mark.parametrize("name", ["siammask", "siamfc"])
+def test_eval_takes_every_variant(
+    name: str, checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the official file to a report, with the settings of its program's benchmark where it has any."""
+    segtrack(tmp_path / "d")
+    preset = ["--preset", "davis"] if name == "siammask" else []
+    code, _, err = said(
+        capsys, "eval", "segtrackv2", "--data", tmp_path / "d", "--model", name, "--weights", checkpoints[name],
+        "--out", tmp_path / "o", *preset,
+    )  # fmt: skip
+    assert code == 0, err
+    report = json.loads((tmp_path / "o/report.json").read_text())
+    assert report["model"]["name"] == name
+    assert np.isfinite(report["global"]["J"]["mean"])

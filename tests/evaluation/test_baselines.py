@@ -8,7 +8,8 @@ import pytest
 from vossegment.data.sequence import ArraySequence
 from vossegment.errors import DataError
 from vossegment.evaluation.baselines import BASELINES, static_box, static_mask
-from vossegment.evaluation.benchmarks import BENCHMARKS, score
+from vossegment.evaluation.benchmarks import BENCHMARKS
+from vossegment.evaluation.scoring import score
 from vossegment.tracking.types import LabelMap
 
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from vossegment.errors import OutputError
-from vossegment.evaluation.benchmarks import BENCHMARKS, Measured, ObjectScores, Scores, SequenceScores
+from vossegment.evaluation.benchmarks import BENCHMARKS, Scores
 from vossegment.evaluation.measures import statistics
 from vossegment.evaluation.report import (
     Report,
@@ -21,6 +21,7 @@ from vossegment.evaluation.report import (
     sequence_csv,
     write_report,
 )
+from vossegment.evaluation.scores import Measured, ObjectScores, SequenceScores
 
 
 def measured(*values: float) -> Measured:
@@ -33,8 +34,8 @@ SCORES = Scores(
         SequenceScores(
             "dog",
             (
-                ObjectScores(1, measured(1.0, 0.75), measured(0.5, 0.25)),
-                ObjectScores(2, measured(0.0, 0.0), measured(1.0, 1.0)),
+                ObjectScores(1, measured(1.0, 0.75), measured(0.5, 0.25), (1, 2)),
+                ObjectScores(2, measured(0.0, 0.0), measured(1.0, 1.0), (1, 2), "unseen"),
             ),
         ),
         SequenceScores("[red]cat", (ObjectScores(1, measured(1 / 3, 1 / 3), measured(0.625, 0.625)),)),
@@ -50,6 +51,8 @@ def test_json() -> None:
         model={"name": "e3sn", "weights": "w"},
         speed=Speed("cpu", 2, 20.5, 40.25),
         baselines={"static_box": STILL},
+        settings={"split": "val"},
+        notes=("a note",),
     )
     found = json.loads(json.dumps(report_json(report)))
     third = 1 / 3
@@ -64,10 +67,13 @@ def test_json() -> None:
             "F": {"mean": 0.6875, "recall": 0.5, "decay": 0.125},
             "objects": {
                 "1": {
+                    "indices": [1, 2],
                     "J": {"mean": 0.875, "recall": 1.0, "decay": 0.25, "frames": [1.0, 0.75]},
                     "F": {"mean": 0.375, "recall": 0.0, "decay": 0.25, "frames": [0.5, 0.25]},
                 },
                 "2": {
+                    "group": "unseen",
+                    "indices": [1, 2],
                     "J": {"mean": 0.0, "recall": 0.0, "decay": 0.0, "frames": [0.0, 0.0]},
                     "F": {"mean": 1.0, "recall": 1.0, "decay": 0.0, "frames": [1.0, 1.0]},
                 },
@@ -78,6 +84,7 @@ def test_json() -> None:
             "F": {"mean": 0.625, "recall": 1.0, "decay": 0.0},
             "objects": {
                 "1": {
+                    "indices": [],
                     "J": {"mean": third, "recall": 0.0, "decay": 0.0, "frames": [third, third]},
                     "F": {"mean": 0.625, "recall": 1.0, "decay": 0.0, "frames": [0.625, 0.625]},
                 }
@@ -90,12 +97,21 @@ def test_json() -> None:
         "rule": "every object of frame 0 for itself; first and last frame left out",
         "model": {"name": "e3sn", "weights": "w"},
         "results": None,
+        "settings": {"split": "val"},
+        "notes": ["a note"],
+        "summary": {},
         "speed": {"device": "cpu", "threads": 2, "network_fps": 40.25, "end_to_end_fps": 20.5},
         "baselines": {
             "static_box": {
                 "J": {"mean": 0.25, "recall": 0.0, "decay": 0.0},
                 "F": {"mean": 0.125, "recall": 0.0, "decay": 0.0},
                 "J&F": 0.1875,
+                "sequences": {
+                    "dog": {
+                        "J": {"mean": 0.25, "recall": 0.0, "decay": 0.0},
+                        "F": {"mean": 0.125, "recall": 0.0, "decay": 0.0},
+                    }
+                },
             }
         },
     }
@@ -106,7 +122,8 @@ def test_json_of_results() -> None:
     found = report_json(Report(SCORES, results="masks"))
     assert (found["model"], found["results"], found["speed"], found["baselines"]) == (None, "masks", None, {})
     assert list(found) == [
-        "schema", "benchmark", "rule", "model", "results", "global", "sequences", "speed", "baselines"
+        "schema", "benchmark", "rule", "model", "results", "settings", "notes", "global", "summary", "sequences",
+        "speed", "baselines",
     ]  # fmt: skip
     assert BENCHMARKS["davis2016"].rule == "objects merged; first and last frame left out"
 
@@ -122,17 +139,17 @@ def test_csv() -> None:
 
 
 def test_files(tmp_path: Path) -> None:
-    """Three whole files and nothing else; older ones are replaced."""
+    """Four whole files and nothing else; older ones are replaced."""
     folder = tmp_path / "new" / "report"
     for _ in range(2):
         written = write_report(Report(SCORES), folder, "val")
         assert [path.name for path in written] == [
-            "report.json", "global_results-val.csv", "per-sequence_results-val.csv"
+            "report.json", "report.html", "global_results-val.csv", "per-sequence_results-val.csv"
         ]  # fmt: skip
         assert sorted(folder.iterdir()) == sorted(written)
     assert json.loads(written[0].read_text(encoding="utf-8")) == report_json(Report(SCORES))
-    assert written[1].read_text() == global_csv(SCORES)
-    assert written[2].read_text() == sequence_csv(SCORES)
+    assert written[2].read_text() == global_csv(SCORES)
+    assert written[3].read_text() == sequence_csv(SCORES)
 
 
 def test_files_where_none_can_be(tmp_path: Path) -> None:

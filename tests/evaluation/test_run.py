@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from collections.abc import Sequence as ListOf
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ from PIL import Image
 
 from vossegment.data.sequence import ArraySequence, Sequence
 from vossegment.errors import DataError, OutputError
-from vossegment.evaluation.baselines import static_mask
-from vossegment.evaluation.benchmarks import BENCHMARKS, score
-from vossegment.evaluation.run import evaluate, score_baselines
+from vossegment.evaluation.baselines import BASELINES, static_mask
+from vossegment.evaluation.benchmarks import BENCHMARKS
+from vossegment.evaluation.run import evaluate
+from vossegment.evaluation.scores import SequenceScores
+from vossegment.evaluation.scoring import score, score_beside
 from vossegment.tracking.types import LabelMap
 
 ONE = BENCHMARKS["davis2016"]
@@ -46,7 +49,12 @@ def test_evaluate() -> None:
         time.sleep(0.05)
         return exact(sequence)
 
-    found = evaluate([moving("b"), moving("a", 4)], slow, ONE, on_sequence=lambda part: seen.append(part.name))
+    def told(sequence: Sequence, part: SequenceScores, labels: ListOf[LabelMap]) -> None:
+        assert sequence.name == part.name
+        assert len(labels) == len(sequence)
+        seen.append(part.name)
+
+    found = evaluate([moving("b"), moving("a", 4)], slow, ONE, on_sequence=told)
     assert seen == [part.name for part in found.scores.sequences] == ["b", "a"]
     assert found.scores.region.mean == found.scores.contour.mean == 1.0
     assert found.frames == 9
@@ -88,11 +96,13 @@ def test_unwritable_folder(tmp_path: Path) -> None:
 
 
 def test_baselines() -> None:
-    """Both, by name, the same in this process and in others."""
-    found = score_baselines([moving("a"), moving("b")], ONE, jobs=1)
+    """Both, by name, as they score by themselves, in this process and in others."""
+    sequences = [moving("a"), moving("b")]
+    found = evaluate(sequences, exact, ONE).baselines
     assert list(found) == ["static_box", "static_mask"]
     assert found["static_mask"].sequences[0].objects[0].region.frames == (12 / 20, 8 / 24, 4 / 28)
-    assert score_baselines([moving("a"), moving("b")], ONE, jobs=2) == found
+    assert score_beside(sequences, BASELINES, ONE, jobs=2) == found
+    assert score(sequences, static_mask, ONE) == found["static_mask"]
 
 
 def test_no_torch() -> None:

@@ -41,11 +41,12 @@ def test_masks_read_back_exactly_with_the_palette(tmp_path: Path, make_frame: An
 def test_a_full_disk_is_told_and_leaves_no_part(
     tmp_path: Path, make_frame: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def save(self: object, path: Path, **options: object) -> None:
-        path.write_bytes(b"half")
+    def write_bytes(self: Path, content: bytes) -> None:
+        with self.open("wb") as file:
+            file.write(content[:9])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(PillowImage.Image, "save", save)
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
     with pytest.raises(OutputError, match=r"00000\.png: cannot be written \(no space left on device\); free space"):
         MaskWriter(tmp_path / "masks").write(make_frame())
     assert list((tmp_path / "masks").iterdir()) == []

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vossegment.cli import options
-from vossegment.cli.progress import Meter
 from vossegment.errors import InputError, one_of
 
 if TYPE_CHECKING:
@@ -25,17 +22,47 @@ _STARTS: dict[str, Start] = {"box": "box", "mask": "mask"}
 
 
 def command(
-    benchmark: Annotated[str, typer.Argument(help="davis2016 or davis2017.")],
-    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="The data set's root folder.")],
+    benchmark: Annotated[str, typer.Argument(help="davis2016, davis2017, youtubevos, segtrackv2 or jumpcut.")],
+    more: Annotated[
+        list[Path] | None, typer.Argument(metavar="[REPORT]...", help="More reports for --compare.", show_default=False)
+    ] = None,
+    data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The data set's root folder.")] = None,
     results: Annotated[
         Path | None,
         typer.Option("--results", metavar="DIR", help="Score these masks, DIR/<sequence>/00001.png, run nothing."),
     ] = None,
-    split: Annotated[str, typer.Option("--split", metavar="NAME", help="The list of sequences.")] = "val",
+    split: Annotated[
+        str | None, typer.Option("--split", metavar="NAME", help="The list of sequences; default: the benchmark's own.")
+    ] = None,
+    sequences: Annotated[
+        str, typer.Option("--sequences", metavar="LIST", help="Only these of them; * and ? fit many.")
+    ] = "",
     start: Annotated[
         str, typer.Option("--start", help="What the model starts from: the first mask's tight box, or the mask.")
     ] = "box",
+    skip: Annotated[
+        str | None,
+        typer.Option("--skip", metavar="LIST", help="Frames that do not count: first, last or first,last."),
+    ] = None,
+    all_frames: Annotated[bool, typer.Option("--all-frames", help="Count the first and last frame, too.")] = False,
     save_masks: Annotated[bool, typer.Option("--save-masks", help="Keep the label maps, in DIR/masks.")] = False,
+    submission: Annotated[
+        bool,
+        typer.Option("--submission", help="Pack the masks for the benchmark's server; always where truth is hidden."),
+    ] = False,
+    zip_folder: Annotated[
+        str | None,
+        typer.Option("--zip-folder", metavar="NAME", help="Top folder in the packed file; default: the server's."),
+    ] = None,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--compare",
+            metavar="REPORT",
+            help="Set these report.json, or the folders that hold them, side by side, this run first where there is "
+            "--data, with the papers' numbers.",
+        ),
+    ] = None,
     preset: options.Preset = None,
     model: options.ModelName = options.MODEL,
     weights: options.Weights = None,
@@ -49,66 +76,60 @@ def command(
 ) -> None:
     """Score a model, or masks that any program wrote, on a benchmark, beside the first box and mask held still.
 
-    Writes report.json and the official CSV files into DIR, by default BENCHMARK_eval.
+    Writes report.html, report.json and the official CSV files into DIR, by default BENCHMARK_eval.
     """
-    from rich.console import Console
+    from vossegment.cli.asked import Asked
+    from vossegment.cli.evaluate_compare import compare_reports
+    from vossegment.cli.evaluate_jumpcut import evaluate_jumpcut
+    from vossegment.cli.evaluate_masks import evaluate_masks
+    from vossegment.evaluation.benchmarks import BENCHMARKS
+    from vossegment.evaluation.report_file import check_folder
 
-    from vossegment.data.davis import davis_sequences
-    from vossegment.evaluation.benchmarks import find_benchmark, score
-    from vossegment.evaluation.report import Report, Speed, check_folder, scores_table, write_report
-    from vossegment.evaluation.run import evaluate, score_baselines
-
+    kinds = {**dict.fromkeys(BENCHMARKS, evaluate_masks), "jumpcut": evaluate_jumpcut}
+    if benchmark not in kinds:
+        raise InputError(one_of("benchmark", benchmark, kinds))
+    others = [*(compare or []), *(more or [])]
+    if more and not compare:
+        raise InputError(f"'{more[0]}': reports are taken by --compare alone")
+    if data is None:
+        if not others:
+            raise InputError("--data DIR is missing: where the data set lies")
+        written = compare_reports(benchmark, others, out, quiet=quiet)
+        if quiet:
+            print(*written, sep="\n")
+        return
     if start not in _STARTS:
         raise InputError(one_of("start", start, _STARTS))
-    rule = find_benchmark(benchmark)
+    if all_frames and skip is not None:
+        raise InputError("--all-frames and --skip exclude each other")
     folder = out or Path(f"{benchmark}_eval")
     check_folder(folder, overwrite)
-    sequences = davis_sequences(data, split, rule.year, images=results is None)
-    jobs = threads or os.cpu_count() or 1
-    with Meter(benchmark, len(sequences), "sequences", quiet=quiet) as meter:
-        if results is not None:
-            scores = score(sequences, results, rule, jobs=jobs, on_sequence=lambda _: meter.advance())
-            report = Report(scores, results=str(results), baselines=score_baselines(sequences, rule, jobs=jobs))
-        else:
-            import torch
-
-            from vossegment.models import load, preset_settings
-            from vossegment.pipeline import Stages, segment
-
-            loaded = load(
-                model,
-                weights=weights,
-                device=device,
-                precision=precision,
-                threads=threads,
-                settings=preset_settings(preset, model),
-            )
-            stages = Stages()
-            run = evaluate(
-                sequences,
-                lambda sequence: segment(sequence, loaded, stages, _STARTS[start]),
-                rule,
-                save_to=folder / "masks" if save_masks else None,
-                on_sequence=lambda _: meter.advance(),
-            )
-            report = Report(
-                run.scores,
-                model={**loaded.describe(), "start": start},
-                speed=Speed(
-                    str(loaded.device), torch.get_num_threads(), run.end_to_end_fps, stages.frames / stages.step
-                ),
-                baselines=score_baselines(sequences, rule, jobs=jobs),
-            )
-    paths = write_report(report, folder, split)
+    asked = Asked(
+        benchmark=benchmark,
+        data=data,
+        results=results,
+        split=split,
+        only=_names(sequences),
+        start=_STARTS[start],
+        skip=() if all_frames else None if skip is None else _names(skip),
+        save_masks=save_masks,
+        submission=submission,
+        zip_folder=zip_folder,
+        preset=preset,
+        model=model,
+        weights=weights,
+        device=device,
+        precision=precision,
+        threads=threads,
+        out=folder,
+        quiet=quiet,
+    )
+    paths = kinds[benchmark](asked)
+    if others:
+        paths += compare_reports(benchmark, [paths[0], *others], folder, quiet=quiet)
     if quiet:
         print(*paths, sep="\n")
-        return
-    Console(width=None if sys.stdout.isatty() else 100).print(scores_table(report))
-    if report.speed is not None:
-        print(
-            f"{report.speed.network_fps or 0:.1f} frames/s in crops and network, "
-            f"{report.speed.end_to_end_fps:.1f} from decoding to mask "
-            f"({report.speed.device}, {report.speed.threads} threads), from the first {start}",
-            file=sys.stderr,
-        )
-    print(f"report: {paths[0]}", file=sys.stderr)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
@@ -64,13 +65,15 @@ class ArraySequence:
 
 @dataclass(frozen=True)
 class FileSequence:
-    """A sequence of image files, read when asked. ``merged``: every non-zero pixel is object 1."""
+    """A sequence of image files, read when asked. ``merged``: every non-zero pixel is object 1. ``groups``: the part of
+    the data set that an object belongs to, where that has parts."""
 
     name: str
     image_paths: tuple[Path, ...]
     label_paths: tuple[Path | None, ...]
     objects: Mapping[int, int] = field(default_factory=dict)
     merged: bool = False
+    groups: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.image_paths)
@@ -94,17 +97,32 @@ def read_image(path: Path) -> Image:
     return cv2.cvtColor(data, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
-def read_labels(path: Path) -> LabelMap:
-    """Indexed or one-channel PNG as ``(H, W)`` uint8 label map. Raises DataError naming the file."""
+def read_labels(path: Path, *, palette: npt.NDArray[np.uint8] | None = None) -> LabelMap:
+    """Indexed or one-channel PNG as ``(H, W)`` uint8 label map, or one in the colours of ``palette`` ``(256, 3)``.
+
+    Raises DataError naming the file.
+    """
     try:
         with PillowImage.open(path) as picture:
-            if picture.mode not in ("P", "L", "1"):
+            if picture.mode in ("P", "L", "1"):
+                return np.array(picture, dtype=np.uint8)
+            labels = None if palette is None else _by_colours(np.array(picture.convert("RGB")), palette)
+            if labels is None:
                 raise DataError(f"{path}: a {picture.mode} picture, wanted an indexed or one-channel label map")
-            return np.array(picture, dtype=np.uint8)
+            return labels
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (UnidentifiedImageError, PillowImage.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{path}: not a readable label map ({error})") from None
+
+
+def _by_colours(picture: Image, palette: npt.NDArray[np.uint8]) -> LabelMap | None:
+    """The places in ``palette`` of a picture's colours, None where it has others."""
+    weights = np.array([1 << 16, 1 << 8, 1])
+    colours, places = palette.astype(np.int64) @ weights, picture.astype(np.int64) @ weights
+    order = np.argsort(colours)
+    found = order[np.searchsorted(colours[order], places).clip(max=len(order) - 1)]
+    return found.astype(np.uint8) if np.array_equal(colours[found], places) else None
 
 
 def object_ids(labels: LabelMap) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Region similarity J, contour accuracy F and their statistics, as DAVIS defines them.
 
 Perazzi et al., "A Benchmark Dataset and Evaluation Methodology for Video Object Segmentation", CVPR 2016.
-Values equal those of davisvideochallenge/davis2017-evaluation; F is found in the box round both masks only.
+Values equal those of davisvideochallenge/davis2017-evaluation; each mask is looked at in its own box only.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
@@ -27,15 +28,82 @@ class Statistics:
     decay: float
 
 
-def region_similarity(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> float:
-    """J: intersection over union of two ``(H, W)`` masks, non-zero = object; 1 where both are empty.
+class Silhouette:
+    """An ``(H, W)`` mask, non-zero = object, made ready for comparison with several others.
 
-    Raises ValueError where the shapes differ.
+    Kept is the part of the frame round the mask alone: its pixels, its boundary, and what lies near the boundary.
+    ``tolerance`` says how near: a share of the frame's diagonal, rounded up to pixels, or pixels themselves from 1 on.
     """
-    true, predicted = _pair(truth, prediction)
-    common = np.count_nonzero(true & predicted)
-    union = np.count_nonzero(true) + np.count_nonzero(predicted) - common
+
+    def __init__(self, mask: npt.ArrayLike, tolerance: float = 0.008) -> None:
+        whole = np.ascontiguousarray(mask, dtype=np.bool_)
+        if whole.ndim != 2:
+            raise ValueError(f"a mask of shape {whole.shape}, wanted (H, W)")
+        self.shape = whole.shape
+        x, y, width, height = cv2.boundingRect(whole.view(np.uint8))
+        # A pixel more on each side, where the frame has one: boundaries lie up to a pixel above and left of their
+        # mask, and the empty row below and column right of it make the window's own border a border of nothing.
+        self.corner = max(y - 1, 0), max(x - 1, 0)
+        self.inside: Mask = whole[self.corner[0] : y + height + 1, self.corner[1] : x + width + 1]
+        self.area = int(np.count_nonzero(self.inside))
+        self._radius = _radius(whole.shape, tolerance)
+
+    @cached_property
+    def edge(self) -> Mask:
+        """The boundary, in the window of ``inside``."""
+        return boundary(self.inside)
+
+    @cached_property
+    def length(self) -> int:
+        """Pixels of the boundary."""
+        return int(np.count_nonzero(self.edge))
+
+    @cached_property
+    def near(self) -> tuple[tuple[int, int], Mask]:
+        """The pixels near the boundary, and the corner y, x of the window that holds them."""
+        (y, x), radius = self.corner, self._radius
+        height, width = self.edge.shape
+        margins = (
+            min(radius, y),
+            min(radius, self.shape[0] - y - height),
+            min(radius, x),
+            min(radius, self.shape[1] - x - width),
+        )
+        grown = cv2.copyMakeBorder(self.edge.view(np.uint8), *margins, cv2.BORDER_CONSTANT, value=0)
+        # Outside counts as empty, OpenCV's default.
+        return (y - margins[0], x - margins[2]), np.asarray(cv2.dilate(grown, _disk(radius))).view(np.bool_)
+
+
+def similarity(one: Silhouette, other: Silhouette) -> float:
+    """J: intersection over union; 1 where both masks are empty. Raises ValueError where the frames' shapes differ."""
+    _check(one, other)
+    common = _shared(one.inside, one.corner, other.inside, other.corner)
+    union = one.area + other.area - common
     return common / union if union else 1.0
+
+
+def accuracy(one: Silhouette, other: Silhouette) -> float:
+    """F: harmonic mean of the boundaries' precision and recall.
+
+    A boundary pixel is right if the other boundary passes near it. 1 where neither mask has a boundary, 0 where one
+    has. Raises ValueError where the frames' shapes differ.
+    """
+    _check(one, other)
+    if not one.length or not other.length:
+        return float(one.length == other.length)
+    precision = _shared(other.edge, other.corner, one.near[1], one.near[0]) / other.length
+    recall = _shared(one.edge, one.corner, other.near[1], other.near[0]) / one.length
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def region_similarity(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> float:
+    """``similarity`` of two ``(H, W)`` masks, non-zero = object."""
+    return similarity(Silhouette(truth), Silhouette(prediction))
+
+
+def contour_accuracy(truth: npt.ArrayLike, prediction: npt.ArrayLike, tolerance: float = 0.008) -> float:
+    """``accuracy`` of two ``(H, W)`` masks, non-zero = object."""
+    return accuracy(Silhouette(truth, tolerance), Silhouette(prediction, tolerance))
 
 
 def boundary(mask: npt.ArrayLike) -> Mask:
@@ -49,25 +117,6 @@ def boundary(mask: npt.ArrayLike) -> Mask:
     edge[:-1] |= inside[:-1] ^ inside[1:]
     edge[:-1, :-1] |= inside[:-1, :-1] ^ inside[1:, 1:]
     return edge
-
-
-def contour_accuracy(truth: npt.ArrayLike, prediction: npt.ArrayLike, tolerance: float = 0.008) -> float:
-    """F: harmonic mean of the boundaries' precision and recall, two ``(H, W)`` masks, non-zero = object.
-
-    A boundary pixel is right if the other boundary passes within the tolerance: a share of the frame's
-    diagonal, rounded up to pixels, or pixels themselves from 1 on. 1 where neither mask has a boundary, 0
-    where one has. Raises ValueError where the shapes differ.
-    """
-    true, predicted = _pair(truth, prediction)
-    window = _window(true, predicted)
-    true_edge, predicted_edge = boundary(true[window]), boundary(predicted[window])
-    true_length, predicted_length = np.count_nonzero(true_edge), np.count_nonzero(predicted_edge)
-    if true_length == 0 or predicted_length == 0:
-        return float(true_length == predicted_length)
-    disk = _disk(_radius(true.shape, tolerance))
-    precision = np.count_nonzero(predicted_edge & _dilate(true_edge, disk)) / predicted_length
-    recall = np.count_nonzero(true_edge & _dilate(predicted_edge, disk)) / true_length
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 def statistics(values: Iterable[float]) -> Statistics:
@@ -103,35 +152,29 @@ def _mean(values: npt.NDArray[np.float64]) -> float:
     return float(known.mean()) if len(known) else math.nan
 
 
-def _pair(truth: npt.ArrayLike, prediction: npt.ArrayLike) -> tuple[Mask, Mask]:
-    true = np.ascontiguousarray(truth, dtype=np.bool_)
-    predicted = np.ascontiguousarray(prediction, dtype=np.bool_)
-    if true.ndim != 2 or true.shape != predicted.shape:
-        raise ValueError(f"masks of shapes {true.shape} and {predicted.shape}, wanted two of one (H, W)")
-    return true, predicted
+def _check(one: Silhouette, other: Silhouette) -> None:
+    if one.shape != other.shape:
+        raise ValueError(f"masks of shapes {one.shape} and {other.shape}, wanted two of one (H, W)")
 
 
-def _window(truth: Mask, prediction: Mask) -> tuple[slice, slice]:
-    """The part of the frame that holds both boundaries and sees the same neighbours as the whole frame.
-
-    A pixel more on each side, where the frame has one: boundaries lie up to a pixel above and left of their
-    mask, and the empty row below and column right of it make the window's own border a border of nothing.
-    """
-    x, y, width, height = cv2.boundingRect((truth | prediction).view(np.uint8))
-    return slice(max(y - 1, 0), y + height + 1), slice(max(x - 1, 0), x + width + 1)
+def _shared(one: Mask, corner: tuple[int, int], other: Mask, other_corner: tuple[int, int]) -> int:
+    """Pixels that two windows of one frame have in common; corners y, x."""
+    y, x = max(corner[0], other_corner[0]), max(corner[1], other_corner[1])
+    down = min(corner[0] + one.shape[0], other_corner[0] + other.shape[0])
+    across = min(corner[1] + one.shape[1], other_corner[1] + other.shape[1])
+    if down <= y or across <= x:
+        return 0
+    part = one[y - corner[0] : down - corner[0], x - corner[1] : across - corner[1]]
+    against = other[y - other_corner[0] : down - other_corner[0], x - other_corner[1] : across - other_corner[1]]
+    return int(np.count_nonzero(part & against))
 
 
 def _radius(shape: tuple[int, ...], tolerance: float) -> int:
     return math.ceil(tolerance if tolerance >= 1 else tolerance * math.hypot(*shape))
 
 
+@lru_cache(maxsize=8)
 def _disk(radius: int) -> npt.NDArray[np.uint8]:
     y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
     disk: npt.NDArray[np.uint8] = np.less_equal(x * x + y * y, radius * radius).astype(np.uint8)
     return disk
-
-
-def _dilate(edge: Mask, disk: npt.NDArray[np.uint8]) -> Mask:
-    # Outside counts as empty, OpenCV's default; pixels beyond the window's border cannot matter, as every
-    # boundary pixel that is asked about lies inside.
-    return np.asarray(cv2.dilate(edge.view(np.uint8), disk)).view(np.bool_)

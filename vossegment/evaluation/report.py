@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Mapping
+from collections.abc import Sequence as ListOf
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,11 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from vossegment.errors import OutputError
-from vossegment.evaluation.benchmarks import Measured, Scores, SequenceScores
+from vossegment.evaluation.benchmarks import Scores
 from vossegment.evaluation.measures import Statistics
-from vossegment.whole_files import make_folder, written_whole
-
-SCHEMA = 1
+from vossegment.evaluation.page import Moment, page_html
+from vossegment.evaluation.report_file import NAME, SCHEMA, as_text, write_files
+from vossegment.evaluation.scores import Measured, ObjectScores, SequenceScores
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,8 @@ class Report:
     results: str | None = None
     speed: Speed | None = None
     baselines: Mapping[str, Scores] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def report_json(report: Report) -> dict[str, Any]:
@@ -51,7 +52,10 @@ def report_json(report: Report) -> dict[str, Any]:
         "rule": scores.benchmark.rule,
         "model": None if report.model is None else dict(report.model),
         "results": report.results,
+        "settings": dict(report.settings),
+        "notes": list(report.notes),
         "global": _summary(scores),
+        "summary": dict(scores.summary),
         "sequences": {part.name: _sequence(part) for part in scores.sequences},
         "speed": None
         if speed is None
@@ -61,34 +65,24 @@ def report_json(report: Report) -> dict[str, Any]:
             "network_fps": speed.network_fps,
             "end_to_end_fps": speed.end_to_end_fps,
         },
-        "baselines": {name: _summary(baseline) for name, baseline in report.baselines.items()},
+        "baselines": {name: _baseline(baseline) for name, baseline in report.baselines.items()},
     }
 
 
-def check_folder(folder: Path, overwrite: bool) -> None:
-    """Raises OutputError where ``folder`` is a file, or holds a report that may not be replaced."""
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: a file; choose a folder with --out")
-    if (folder / "report.json").exists() and not overwrite:
-        raise OutputError(f"{folder}: holds a report already; use --overwrite or choose another --out")
+def write_report(report: Report, folder: Path, split: str, moments: ListOf[Moment] = ()) -> tuple[Path, ...]:
+    """Writes report.json, report.html, which shows the ``moments``, and the two CSV files, named after ``split``, and
+    gives their paths.
 
-
-def write_report(report: Report, folder: Path, split: str) -> tuple[Path, ...]:
-    """Writes report.json and the two CSV files, named after ``split``, and gives their paths.
-
-    Each is written beside and renamed, so that it is whole or not there. An older one is replaced. Raises
-    OutputError where the folder cannot be written.
+    Raises OutputError where the folder cannot be written.
     """
+    content = report_json(report)
     files = {
-        "report.json": json.dumps(report_json(report), indent=1, ensure_ascii=False) + "\n",
+        NAME: as_text(content),
+        "report.html": page_html(content, moments),
         f"global_results-{split}.csv": global_csv(report.scores),
         f"per-sequence_results-{split}.csv": sequence_csv(report.scores),
     }
-    make_folder(folder)
-    for name, text in files.items():
-        with written_whole(folder / name) as part:
-            part.write_text(text, encoding="utf-8", newline="\n")
-    return tuple(folder / name for name in files)
+    return write_files(folder, files)
 
 
 def global_csv(scores: Scores) -> str:
@@ -118,6 +112,8 @@ def scores_table(report: Report) -> Table:
         table.add_row(*_cells(part.name, part))
     table.add_section()
     table.add_row(*_cells("global", report.scores), style="bold")
+    for name, value in report.scores.summary.items():
+        table.add_row(name, "", f"{100 * value:.1f}")
     table.add_section()
     for name, baseline in report.baselines.items():
         table.add_row(*_cells(name, baseline))
@@ -134,9 +130,19 @@ def _summary(part: Scores | SequenceScores) -> dict[str, Any]:
     return {"J": _fields(part.region), "F": _fields(part.contour), "J&F": _both(part)}
 
 
+def _baseline(scores: Scores) -> dict[str, Any]:
+    sequences = {part.name: {"J": _fields(part.region), "F": _fields(part.contour)} for part in scores.sequences}
+    return {**_summary(scores), "sequences": sequences}
+
+
 def _sequence(part: SequenceScores) -> dict[str, Any]:
-    objects = {str(item.id): {"J": _measured(item.region), "F": _measured(item.contour)} for item in part.objects}
+    objects = {str(item.id): _object(item) for item in part.objects}
     return {"J": _fields(part.region), "F": _fields(part.contour), "objects": objects}
+
+
+def _object(item: ObjectScores) -> dict[str, Any]:
+    group = {"group": item.group} if item.group else {}
+    return {**group, "indices": list(item.indices), "J": _measured(item.region), "F": _measured(item.contour)}
 
 
 def _measured(measured: Measured) -> dict[str, Any]:

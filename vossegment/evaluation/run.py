@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
 from pathlib import Path
 
 from vossegment.data.sequence import Sequence
 from vossegment.evaluation.baselines import BASELINES
-from vossegment.evaluation.benchmarks import (
-    Benchmark,
-    Scores,
-    SequenceScores,
-    TrackSequence,
-    check_sequence,
-    frame_name,
-    score,
-    score_sequence,
-)
+from vossegment.evaluation.benchmarks import Benchmark, Scores
+from vossegment.evaluation.results import result_path
+from vossegment.evaluation.scores import SequenceScores
+from vossegment.evaluation.scoring import TrackSequence, check_sequence, score_sequence_beside
 from vossegment.tracking.types import LabelMap
 from vossegment.whole_files import make_folder
 from vossegment.writers.masks import write_labels
 
+OURS = "ours"
+
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A run's scores, and the time it took to decode and segment its frames, without scoring and saving."""
+    """A run's scores, those of the baselines on the same frames, and the time it took to decode and segment its frames,
+    without scoring and saving."""
 
     scores: Scores
+    baselines: Mapping[str, Scores]
     frames: int
     seconds: float
 
@@ -46,7 +43,7 @@ def evaluate(
     benchmark: Benchmark,
     *,
     save_to: Path | None = None,
-    on_sequence: Callable[[SequenceScores], None] | None = None,
+    on_sequence: Callable[[Sequence, SequenceScores, ListOf[LabelMap]], None] | None = None,
 ) -> Evaluation:
     """Tracks each sequence, writes ``save_to/<sequence>/<frame>.png`` where asked, and scores it.
 
@@ -57,33 +54,37 @@ def evaluate(
     """
     for sequence in sequences:
         check_sequence(sequence, benchmark)
-    scored: list[SequenceScores] = []
+    scored: dict[str, list[SequenceScores]] = {name: [] for name in (OURS, *BASELINES)}
     frames, seconds = 0, 0.0
     for sequence in sequences:
-        # A sequence is tracked whole before it is scored: work that a tracker does ahead, in threads or on a
-        # GPU, would otherwise hide behind the scoring and flatter the speed.
-        began = time.perf_counter()
-        labels = list(track_sequence(sequence))
-        seconds += time.perf_counter() - began
+        labels, taken = tracked(sequence, track_sequence)
+        seconds += taken
         frames += len(labels)
-        scored.append(score_sequence(sequence, labels, benchmark))
+        held = {name: hold(sequence) for name, hold in BASELINES.items()}
+        parts = score_sequence_beside(sequence, {OURS: labels, **held}, benchmark)
+        for name, part in parts.items():
+            scored[name].append(part)
         if save_to is not None:
-            _save(sequence, labels, save_to / sequence.name)
+            save(sequence, labels, save_to)
         if on_sequence is not None:
-            on_sequence(scored[-1])
-    return Evaluation(Scores(benchmark, tuple(scored)), frames, seconds)
+            on_sequence(sequence, parts[OURS], labels)
+    scores = {name: Scores(benchmark, tuple(parts)) for name, parts in scored.items()}
+    return Evaluation(scores.pop(OURS), scores, frames, seconds)
 
 
-def score_baselines(sequences: ListOf[Sequence], benchmark: Benchmark, *, jobs: int | None = None) -> dict[str, Scores]:
-    """Scores of the first box and the first mask held still, by name.
+def tracked(sequence: Sequence, track_sequence: TrackSequence) -> tuple[list[LabelMap], float]:
+    """A sequence's label maps, and the seconds they took.
 
-    ``jobs`` processes share the sequences, one a core by default.
+    A sequence is tracked whole before anything else is done: work that a tracker does ahead, in threads or on a GPU,
+    would otherwise hide behind the scoring and flatter the speed.
     """
-    jobs = jobs or os.cpu_count() or 1
-    return {name: score(sequences, held, benchmark, jobs=jobs) for name, held in BASELINES.items()}
+    began = time.perf_counter()
+    labels = list(track_sequence(sequence))
+    return labels, time.perf_counter() - began
 
 
-def _save(sequence: Sequence, labels: ListOf[LabelMap], folder: Path) -> None:
-    make_folder(folder)
+def save(sequence: Sequence, labels: ListOf[LabelMap], folder: Path) -> None:
+    """Writes ``folder/<sequence>/<frame>.png``. Raises OutputError where it cannot."""
+    make_folder(folder / sequence.name)
     for index, label_map in enumerate(labels):
-        write_labels(folder / f"{frame_name(sequence, index)}.png", label_map)
+        write_labels(result_path(folder, sequence, index), label_map)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vossegment.data.sequence import Sequence
-from vossegment.evaluation.benchmarks import check_sequence, find_benchmark, score_sequence
+from vossegment.evaluation.benchmarks import find_benchmark
 from vossegment.evaluation.measures import region_similarity
+from vossegment.evaluation.scoring import check_sequence, score_sequence
 from vossegment.pipeline import first_boxes, follow, segment
 from vossegment.tracking.types import Frame, LabelMap, Tracker
 from vossegment.training.library import worth_showing

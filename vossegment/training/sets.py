@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from vossegment.data.davis import davis_sequences
+from vossegment.data.folders import fits
 from vossegment.data.sequence import Sequence
 from vossegment.data.stills import stills
 from vossegment.errors import InputError, one_of
@@ -45,15 +45,10 @@ def load_sets(named: ListOf[str], held_out: ListOf[str]) -> TrainingData:
             raise InputError(one_of("training set", kind, SETS))
         found += SETS[kind](Path(folder))
     for pattern in held_out:
-        if not any(_fits(sequence.name, pattern) for sequence in found):
+        if not any(fits(sequence.name, pattern) for sequence in found):
             raise InputError(f"held-out sequence '{pattern}' is not in the training data")
-    apart = [any(_fits(sequence.name, pattern) for pattern in held_out) for sequence in found]
+    apart = [any(fits(sequence.name, pattern) for pattern in held_out) for sequence in found]
     return TrainingData(
         tuple(s for s, out in zip(found, apart, strict=True) if not out),
         tuple(s for s, out in zip(found, apart, strict=True) if out),
     )
-
-
-def _fits(name: str, pattern: str) -> bool:
-    """Whether a name fits a pattern in which only * and ? are special."""
-    return fnmatchcase(name, pattern.replace("[", "[[]"))

@@ -8,25 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from plain_measures import plain_f, plain_j
 
 from vossegment.data.davis import davis_sequences
 from vossegment.data.sequence import ArraySequence, FileSequence, Sequence
 from vossegment.errors import DataError, InputError, VossegmentError
-from vossegment.evaluation.benchmarks import (
-    BENCHMARKS,
-    Measured,
-    Scores,
-    SequenceScores,
-    find_benchmark,
-    score,
-    score_sequence,
-)
+from vossegment.evaluation.benchmarks import BENCHMARKS, Scores, find_benchmark
 from vossegment.evaluation.measures import Statistics
+from vossegment.evaluation.scores import Measured, SequenceScores
+from vossegment.evaluation.scoring import score, score_sequence
 from vossegment.evaluation.workers import in_order
 from vossegment.tracking.types import LabelMap
+from vossegment.writers.palette import PALETTE
 
 REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference" / "davis_metrics"
 needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"no official numbers in {REFERENCE}")
@@ -108,6 +105,28 @@ def test_official_scores_of_each_object() -> None:
             assert_measured(item.region, objects[str(item.id)], "J")
             assert_measured(item.contour, objects[str(item.id)], "F")
     assert_global(scores, expected["global"])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_label_maps(seed: int) -> None:
+    """Several objects, void, gaps and nothing at all, by both rules: what the slow version says of each mask."""
+    random = np.random.default_rng(seed)
+    ids = random.choice([0, 0, 1, 2, 4, 255], (6, 2, 9, 13), p=[0.3, 0.2, 0.2, 0.15, 0.1, 0.05]).astype(np.uint8)
+    maps = [cv2.resize(labels, (26, 18), interpolation=cv2.INTER_NEAREST) for labels in ids.reshape(12, 9, 13)]
+    truth, given = maps[:6], [np.where(labels == 255, 0, labels).astype(np.uint8) for labels in maps[6:]]
+    truth[seed % 6][2:] = 0
+    truth[0][0, 0] = 4
+    sequence = array_sequence("random", truth)
+    each = score_sequence(sequence, given, EACH)
+    assert [item.id for item in each.objects] == [1, 2, 3, 4]
+    for item in each.objects:
+        pairs = [(t == item.id, g == item.id) for t, g in zip(truth[1:-1], given[1:-1], strict=True)]
+        assert item.region.frames == pytest.approx([plain_j(t, g) for t, g in pairs], abs=1e-12)
+        assert item.contour.frames == pytest.approx([plain_f(t, g) for t, g in pairs], abs=1e-12)
+    (merged,) = score_sequence(sequence, given, ONE).objects
+    pairs = [(t != 0, g != 0) for t, g in zip(truth[1:-1], given[1:-1], strict=True)]
+    assert merged.region.frames == pytest.approx([plain_j(t, g) for t, g in pairs], abs=1e-12)
+    assert merged.contour.frames == pytest.approx([plain_f(t, g) for t, g in pairs], abs=1e-12)
 
 
 def test_golden_scores(tmp_path: Path) -> None:
@@ -269,9 +288,15 @@ def test_wrong_size(tmp_path: Path) -> None:
 
 
 def test_colour_picture(tmp_path: Path) -> None:
-    """An RGB picture is no label map."""
+    """An RGB picture is read where its colours are the palette's, else it is no label map."""
     sequences, results = squares(tmp_path, ("a",))
-    save(results / "a" / "00003.png", np.zeros((20, 30, 3), dtype=np.uint8), mode="RGB")
+    expected = score(sequences, results, EACH)
+    for index in range(5):
+        save(results / "a" / f"{index:05d}.png", PALETTE[square(8 + index)], mode="RGB")
+    assert score(sequences, results, EACH) == expected
+    strange = PALETTE[square(8)].copy()
+    strange[0, 0] = 1, 2, 3
+    save(results / "a" / "00003.png", strange, mode="RGB")
     with pytest.raises(DataError, match=r"00003\.png: a RGB picture, wanted an indexed"):
         score(sequences, results, ONE)
 

@@ -1,0 +1,45 @@
+"""report.json as a file: what all benchmarks' reports have in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vossegment.errors import OutputError
+from vossegment.whole_files import make_folder, written_whole
+
+NAME = "report.json"
+SCHEMA = 1
+
+
+def in_percent(benchmark: str) -> bool:
+    """Whether the benchmark's numbers are customarily written in percent: all but VOT's."""
+    return not benchmark.startswith("vot")
+
+
+def check_folder(folder: Path, overwrite: bool) -> None:
+    """Raises OutputError where ``folder`` is a file, or holds a report that may not be replaced."""
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: a file; choose a folder with --out")
+    if (folder / NAME).exists() and not overwrite:
+        raise OutputError(f"{folder}: holds a report already; use --overwrite or choose another --out")
+
+
+def as_text(content: Mapping[str, Any]) -> str:
+    """A report's content as it is written."""
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> tuple[Path, ...]:
+    """Writes texts by their names and gives their paths.
+
+    Each is written beside and renamed, so that it is whole or not there. An older one is replaced. Raises
+    OutputError where the folder cannot be written.
+    """
+    make_folder(folder)
+    for name, text in files.items():
+        with written_whole(folder / name) as part:
+            part.write_text(text, encoding="utf-8", newline="\n")
+    return tuple(folder / name for name in files)
