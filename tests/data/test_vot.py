@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from vossegment.data.vot import VotSequence, frame_size, polygon_area, read_region, start_box, unlisted, vot_sequences
-from vossegment.errors import DataError
+from vossegment.data.vot import VotSequence, frame_size, listed, polygon_area, read_region, start_box, vot_sequences
+from vossegment.errors import DataError, InputError
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "vot"
 EIGHT = "10,20,50,20,50,40,10,40"
@@ -39,16 +39,15 @@ def test_both_layouts(tmp_path: Path, inner: str) -> None:
     assert one.image(1).mean() == pytest.approx(80, abs=2)
 
 
-def test_order_and_strangers(tmp_path: Path) -> None:
-    """The order is the list's; folders that it does not name are found."""
+def test_order_and_choice(tmp_path: Path) -> None:
+    """The order is the list's, each name once; some may be chosen."""
     make(tmp_path, "a")
     make(tmp_path, "b")
     (tmp_path / "list.txt").write_text("b\r\na\r\nb\r\n")
-    (tmp_path / "notes").mkdir()
-    (tmp_path / ".git").mkdir()
-    names = [sequence.name for sequence in vot_sequences(tmp_path)]
-    assert names == ["b", "a"]
-    assert unlisted(tmp_path, names) == ["notes"]
+    assert [sequence.name for sequence in vot_sequences(tmp_path)] == listed(tmp_path) == ["b", "a"]
+    assert [sequence.name for sequence in vot_sequences(tmp_path, only=["a*"])] == ["a"]
+    with pytest.raises(InputError, match="sequence 'c' is not in the data"):
+        vot_sequences(tmp_path, only=["c"])
 
 
 @pytest.mark.parametrize("name", ["../ball", "/etc", "..", "a/b", "c:x", "a\\b"])
@@ -85,7 +84,7 @@ def test_missing(tmp_path: Path, gone: str) -> None:
     with pytest.raises(DataError, match="no such f") as caught:
         vot_sequences(tmp_path)
     assert str(tmp_path / gone) in str(caught.value)
-    assert "└── 00000001.jpg" in str(caught.value)
+    assert "└── <sequence>/[color/]00000001.jpg" in str(caught.value)
 
 
 def test_other_faults(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ class _Job:
     """What every way of scoring is given: the checked call."""
 
     benchmark: str
+    data: Path
     sequences: Sequence[VotSequence]
     call: ModelCall
     folder: Path
@@ -53,6 +54,7 @@ def run_vot(
     call: ModelCall,
     *,
     results: Path | None = None,
+    only: Sequence[str] = (),
     representation: bool = False,
     toolkit: bool = False,
     seed: int = 0,
@@ -60,19 +62,28 @@ def run_vot(
     overwrite: bool = False,
     quiet: bool = False,
 ) -> tuple[Path, ...]:
-    """Scores a model on ``data``, or the result files in ``results``; writes report.json and prints a table.
+    """Scores a model on ``data``, or the result files in ``results``; writes report.json.
 
-    ``representation`` gives the rows of SiamMask's Table 1 in place of a run; ``toolkit`` lets the official toolkit
-    run the model. Result files lie in ``out``/results, or in the toolkit's workspace ``out``/workspace. Gives the
-    paths written, the report first. Raises InputError, DataError, WeightsError or OutputError.
+    A table is printed unless ``quiet``. ``only`` names some of the sequences, * and ? fit many. ``representation``
+    gives the rows of SiamMask's Table 1 in place of a run; ``toolkit`` lets the official toolkit run the model. Result
+    files lie in ``out``/results, or in the toolkit's workspace ``out``/workspace. Gives the paths written, the report
+    first. Raises InputError, DataError, WeightsError or OutputError.
     """
+    from vossegment.data.vot import vot_sequences
+    from vossegment.evaluation.report_file import check_folder
+    from vossegment.evaluation.vot_measures import INTERVALS
     from vossegment.evaluation.vot_toolkit import check_installed
 
     if sum((results is not None, representation, toolkit)) > 1:
         raise InputError("result files, the representation table and the toolkit exclude each other; choose one")
     if toolkit:
         check_installed()
-    job = _checked(benchmark, data, call, out or Path(f"{benchmark}_eval"), overwrite, quiet)
+    if benchmark not in INTERVALS:
+        raise InputError(one_of("benchmark", benchmark, INTERVALS))
+    folder = out or Path(f"{benchmark}_eval")
+    check_folder(folder, overwrite)
+    job = _Job(benchmark, data, vot_sequences(data, only=only), call, folder, quiet)
+    _tell_ignored(job, data)
     if representation:
         return (_represent(job, seed),)
     if results is not None:
@@ -84,25 +95,12 @@ def run_vot(
     return _report(job, report), kept
 
 
-def _checked(benchmark: str, data: Path, call: ModelCall, folder: Path, overwrite: bool, quiet: bool) -> _Job:
-    from vossegment.data.vot import vot_sequences
-    from vossegment.evaluation.report import check_folder
-    from vossegment.evaluation.vot_measures import INTERVALS
-
-    if benchmark not in INTERVALS:
-        raise InputError(one_of("benchmark", benchmark, INTERVALS))
-    check_folder(folder, overwrite)
-    sequences = vot_sequences(data)
-    _tell_ignored(data, sequences)
-    return _Job(benchmark, sequences, call, folder, quiet)
-
-
 def _scored(job: _Job, results: Path) -> VotReport:
     from vossegment.evaluation.vot_report import VotReport
     from vossegment.evaluation.vot_results import EXPERIMENT, score_results
 
     runs = score_results(job.sequences, results)
-    _tell_ignored(results / EXPERIMENT, job.sequences)
+    _tell_ignored(job, results / EXPERIMENT)
     return VotReport(job.benchmark, _scores(job, runs), results=str(results))
 
 
@@ -153,7 +151,7 @@ def _with_toolkit(job: _Job, overwrite: bool) -> tuple[VotReport, Path]:
 
 def _represent(job: _Job, seed: int) -> Path:
     from vossegment.evaluation.representation import kinds_of, oracle_rows, tracker_rows
-    from vossegment.evaluation.vot_report import representation_table, table_json, write_report
+    from vossegment.evaluation.vot_report import representation_table, table_json
 
     loaded, _, about = _loaded(job)
     kinds_of(loaded.tracker)
@@ -161,16 +159,13 @@ def _represent(job: _Job, seed: int) -> Path:
         made = tracker_rows(job.sequences, loaded.tracker, seed=seed, on_sequence=lambda _: meter.advance())
     rows = (*oracle_rows(job.sequences), *made)
     del about["rotated"]  # every kind has its row
-    path = write_report(table_json(job.benchmark, rows, about, seed), job.folder)
-    _show(path, representation_table(job.benchmark, rows), job.quiet)
-    return path
+    return _written(job, table_json(job.benchmark, rows, about, seed), representation_table(job.benchmark, rows))
 
 
 def _report(job: _Job, report: VotReport) -> Path:
-    from vossegment.evaluation.vot_report import report_json, scores_table, write_report
+    from vossegment.evaluation.vot_report import report_json, scores_table
 
-    path = write_report(report_json(report), job.folder)
-    _show(path, scores_table(report), job.quiet)
+    path = _written(job, report_json(report), scores_table(report))
     if report.speed is not None and not job.quiet:
         print(
             f"{report.speed.network_fps or 0:.1f} frames/s in crops and network, "
@@ -230,20 +225,24 @@ def _command(job: _Job, kind: Rotated) -> list[str]:
     return [sys.executable, "-m", "vossegment.cli.trax_process", *given]
 
 
-def _tell_ignored(folder: Path, sequences: Sequence[VotSequence]) -> None:
-    from vossegment.data.vot import unlisted
+def _tell_ignored(job: _Job, folder: Path) -> None:
+    """Tells the folders in ``folder`` that are no sequence's."""
+    from vossegment.data.folders import subfolders
+    from vossegment.data.vot import listed
 
-    names = unlisted(folder, [sequence.name for sequence in sequences])
-    if names:
-        listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-        print(f"{folder}: not in list.txt, ignored: {listed}", file=sys.stderr)
+    known = set(listed(job.data))
+    if names := [name for name in subfolders(folder) if name not in known]:
+        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        print(f"{folder}: folders of no sequence, ignored: {shown}", file=sys.stderr)
 
 
-def _show(path: Path, table: Table, quiet: bool) -> None:
-    from rich.console import Console
+def _written(job: _Job, content: Mapping[str, Any], table: Table) -> Path:
+    from vossegment.evaluation.report_file import NAME, as_text, write_files
 
-    if quiet:
-        print(path)
-        return
-    Console(width=None if sys.stdout.isatty() else 100).print(table)
-    print(f"report: {path}", file=sys.stderr)
+    (path,) = write_files(job.folder, {NAME: as_text(content)})
+    if not job.quiet:
+        from rich.console import Console
+
+        Console(width=None if sys.stdout.isatty() else 100).print(table)
+        print(f"report: {path}", file=sys.stderr)
+    return path

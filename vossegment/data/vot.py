@@ -14,12 +14,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from collections.abc import Sequence as ListOf
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from vossegment.data.folders import Layout, plain, selected
 from vossegment.data.sequence import read_image
 from vossegment.errors import DataError
 from vossegment.tracking.types import Box, Image
@@ -50,14 +52,27 @@ class VotSequence:
         return read_image(self.image_paths[index])
 
 
-def vot_sequences(root: Path) -> list[VotSequence]:
-    """The sequences of ``root/list.txt`` in its order. Raises DataError naming the file, the expected tree drawn."""
-    return [_sequence(root, name) for name in _names(root)]
+def vot_sequences(root: Path, *, only: ListOf[str] = ()) -> list[VotSequence]:
+    """The sequences of ``root/list.txt`` in its order, those that ``only`` names where it names any.
+
+    Raises DataError naming the file and line, the expected tree drawn.
+    """
+    return [_sequence(_layout(root), name) for name in selected(listed(root), only)]
 
 
-def unlisted(root: Path, names: list[str]) -> list[str]:
-    """Folders in ``root`` that are none of ``names``: what a caller should tell that it ignores."""
-    return sorted(p.name for p in root.iterdir() if p.is_dir() and p.name not in names and p.name[0] not in "._")
+def listed(root: Path) -> list[str]:
+    """The names in ``root/list.txt``, each once. Raises DataError as ``vot_sequences`` does."""
+    layout, path = _layout(root), root / "list.txt"
+    names: dict[str, None] = {}  # a set that keeps the order
+    for number, line in enumerate(_lines(layout, path), start=1):
+        name = line.strip()
+        if name and not plain(name):
+            raise layout.fault(path, f"line {number}: '{name}' does not name a sequence")
+        if name:
+            names[name] = None
+    if not names:
+        raise layout.fault(path, "names no sequence")
+    return list(names)
 
 
 def start_box(region: Region) -> Box:
@@ -102,53 +117,40 @@ def frame_size(sequence: VotSequence) -> tuple[int, int]:
     return width, height
 
 
-def _names(root: Path) -> list[str]:
-    path = root / "list.txt"
-    names: dict[str, None] = {}  # a set that keeps the order
-    for number, line in enumerate(_lines(root, path), start=1):
-        name = line.strip()
-        if not name:
-            continue
-        if name in (".", "..") or any(mark in name for mark in "/\\:\0"):
-            raise _incomplete(root, path, f"line {number}: '{name}' does not name a sequence")
-        names[name] = None
-    if not names:
-        raise _incomplete(root, path, "names no sequence")
-    return list(names)
+def _layout(root: Path) -> Layout:
+    return Layout(root, "VOT", ("list.txt", "<sequence>/groundtruth.txt", "<sequence>/[color/]00000001.jpg ..."))
 
 
-def _sequence(root: Path, name: str) -> VotSequence:
-    folder = root / name
-    if not folder.is_dir():
-        raise _incomplete(root, folder, "no such folder, but list.txt names it")
-    images = _frames(root, folder)
+def _sequence(layout: Layout, name: str) -> VotSequence:
+    folder = layout.folder(layout.root / name)
+    images = _frames(layout, folder)
     truth = folder / "groundtruth.txt"
     regions = []
-    for number, line in enumerate(_lines(root, truth), start=1):
+    for number, line in enumerate(_lines(layout, truth), start=1):
         try:
             regions.append(read_region(line.strip()))
         except ValueError as error:
             raise DataError(f"{truth}: line {number}: {error}") from None
     if len(regions) != len(images):
         raise DataError(f"{truth}: {len(regions)} lines for {len(images)} frames in {images[0].parent}")
-    tags = {path.stem: _tag(root, path, len(images)) for path in sorted(folder.glob("*.tag"))}
+    tags = {path.stem: _tag(layout, path, len(images)) for path in sorted(folder.glob("*.tag"))}
     return VotSequence(name, images, np.stack(regions), tags)
 
 
-def _frames(root: Path, folder: Path) -> tuple[Path, ...]:
+def _frames(layout: Layout, folder: Path) -> tuple[Path, ...]:
     inner = folder / "color"
     place = inner if inner.is_dir() else folder
     found = sorted(path for path in place.iterdir() if _FRAME.fullmatch(path.name))
     for number, path in enumerate(found, start=1):
         if int(path.stem) != number:
-            raise _incomplete(root, place / f"{number:08d}.jpg", f"no such frame, but {path.name} is there")
+            raise layout.fault(place / f"{number:08d}.jpg", f"no such frame, but {path.name} is there")
     if not found:
-        raise _incomplete(root, place / "00000001.jpg", "no such frame")
+        raise layout.fault(place / "00000001.jpg", "no such frame")
     return tuple(found)
 
 
-def _tag(root: Path, path: Path, frames: int) -> tuple[bool, ...]:
-    marks = [line.strip() for line in _lines(root, path)]
+def _tag(layout: Layout, path: Path, frames: int) -> tuple[bool, ...]:
+    marks = [line.strip() for line in _lines(layout, path)]
     for number, mark in enumerate(marks, start=1):
         if mark not in ("0", "1"):
             raise DataError(f"{path}: line {number}: '{mark}', wanted 0 or 1")
@@ -157,22 +159,11 @@ def _tag(root: Path, path: Path, frames: int) -> tuple[bool, ...]:
     return tuple(mark == "1" for mark in marks) + (False,) * (frames - len(marks))
 
 
-def _lines(root: Path, path: Path) -> list[str]:
-    """A file's lines, without the empty ones at its end."""
+def _lines(layout: Layout, path: Path) -> list[str]:
+    """A file's lines, without the empty ones at its end: a line a frame, so none between is left out."""
     try:
         return path.read_text(encoding="utf-8-sig").rstrip().splitlines()
     except FileNotFoundError:
-        raise _incomplete(root, path, "no such file") from None
+        raise layout.fault(path, "no such file") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise _incomplete(root, path, f"not a readable text file ({error})") from None
-
-
-def _incomplete(root: Path, path: Path, fault: str) -> DataError:
-    return DataError(
-        f"{path}: {fault}; expected VOT as\n"
-        f"{root}/\n"
-        "├── list.txt\n"
-        "└── <sequence>/\n"
-        "    ├── groundtruth.txt\n"
-        "    └── 00000001.jpg ... (or color/00000001.jpg ...)"
-    )
+        raise layout.fault(path, f"not a readable text file ({error})") from None

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-from vossegment.evaluation.report import SCHEMA, Speed
+from vossegment.evaluation.report import Speed
+from vossegment.evaluation.report_file import SCHEMA
 from vossegment.evaluation.vot_measures import Row, VotRun, VotScores
 from vossegment.evaluation.vot_toolkit import ToolkitScores
-from vossegment.whole_files import make_folder, written_whole
 
 RULE = "supervised: begun again 5 frames after a failure, 10 frames of burn-in; exact overlaps inside the frame"
 TABLE_RULE = "representation: one search window a frame near the truth, nothing tracked; shares of IoU above .5 and .7"
@@ -62,10 +60,13 @@ def report_json(report: VotReport) -> dict[str, Any]:
 
 
 def table_json(benchmark: str, rows: Sequence[Row], model: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """The content of ``report.json`` for a representation table, in decimals."""
+    """The content of ``report.json`` for a representation table, in decimals.
+
+    It is no report of the benchmark's own measures, and not named as one.
+    """
     return {
         "schema": SCHEMA,
-        "benchmark": benchmark,
+        "benchmark": f"{benchmark}-representation",
         "rule": TABLE_RULE,
         "model": dict(model),
         "seed": seed,
@@ -78,15 +79,6 @@ def table_json(benchmark: str, rows: Sequence[Row], model: Mapping[str, Any], se
             for row in rows
         },
     }
-
-
-def write_report(content: Mapping[str, Any], folder: Path) -> Path:
-    """Writes ``folder/report.json`` whole. Raises OutputError where it cannot be written."""
-    make_folder(folder)
-    path = folder / "report.json"
-    with written_whole(path) as part:
-        part.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    return path
 
 
 def scores_table(report: VotReport) -> Table:
