@@ -35,6 +35,7 @@ SIDEWAYS = {
     ("data", "tracking.types"),
     ("bench", "training.losses"),
     ("delivery", "pipeline"),
+    ("evaluation", "pipeline"),
     ("whole_files", "errors"),
 }
 """Imports from a neighbour on the same floor that are allowed besides those inside a folder."""

@@ -188,12 +188,17 @@ class LoadedModel:
         }
 
 
+def takes_presets(model: str) -> bool:
+    """Whether a model ranks as SiamMask does, so that its presets fit. Raises InputError for an unknown one."""
+    return find(model).settings in (_SIAMMASK_SETTINGS, _TWO_BRANCHES)
+
+
 def preset_settings(name: str | None, model: str) -> Mapping[str, Any]:
     """Settings for ``load`` by a benchmark's name; none for None. Raises InputError for an unknown one, or for a
     model that does not rank as SiamMask does."""
     if name is None:
         return {}
-    if find(model).settings not in (_SIAMMASK_SETTINGS, _TWO_BRANCHES):
+    if not takes_presets(model):
         raise InputError(f"preset '{name}' is SiamMask's; choose --model siammask or another of its kind")
     if name not in PRESETS:
         raise InputError(one_of("preset", name, PRESETS))
