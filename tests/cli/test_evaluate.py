@@ -134,12 +134,17 @@ def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["davis1999"], 2, "known: davis2016, davis2017, jumpcut, segtrackv2, youtubevos"),
+        (["davis1999"], 2, "known: davis2016, davis2017, jumpcut, segtrackv2, vot2016, vot2018, youtubevos"),
         (["segtrackv2", "--skip", "middle"], 2, "unknown frame to skip 'middle'"),
         (["segtrackv2", "--skip", "last", "--all-frames"], 2, "exclude each other"),
         (["segtrackv2", "--sequences", "four"], 2, "'four' is not in the data"),
         (["segtrackv2", "--split", "val"], 3, "only 'all'"),
         (["segtrackv2", "--results", "nowhere"], 2, "nowhere: no such folder of results"),
+        (["segtrackv2", "--toolkit"], 2, "are for vot2016 and vot2018"),
+        (["vot2018", "--rotated", "round"], 2, "known: box, mbr, minmax, opt"),
+        (["vot2018", "--start", "mask"], 2, "begin from boxes"),
+        (["vot2018", "--representation", "--toolkit"], 2, "exclude each other"),
+        (["vot2018"], 3, "list.txt: no such file"),
         (["youtubevos"], 3, "valid: no such split"),
         (["jumpcut"], 3, "list.txt: no such file"),
     ],

@@ -40,7 +40,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_run_and_score_again(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A run writes a report and result files; these score the same by themselves; a spare folder is told."""
-    report, results = run_vot("vot2018", data, E3SN, out=tmp_path / "out")
+    report, page, results = run_vot("vot2018", data, E3SN, out=tmp_path / "out")
+    assert page.name == "report.html"
     shown = capsys.readouterr()
     assert "global" in shown.out
     assert "folders of no sequence, ignored: spare" in shown.err
@@ -55,7 +56,7 @@ def test_run_and_score_again(data: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert content["global"]["EAO"] is None  # no sequence is 100 frames long
     assert content["speed"]["end_to_end_fps"] > 0
 
-    (again,) = run_vot("vot2018", data, E3SN, results=results, out=tmp_path / "again", quiet=True)
+    again, _ = run_vot("vot2018", data, E3SN, results=results, out=tmp_path / "again", quiet=True)
     assert capsys.readouterr().out == ""
     scored = json.loads(again.read_text())
     assert (scored["model"], scored["speed"], scored["results"]) == (None, None, str(results))
@@ -107,7 +108,7 @@ def test_refused(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_some(data: Path, tmp_path: Path) -> None:
     """Only the sequences that are asked for; the report stands beside the papers' rows."""
-    report, _ = run_vot("vot2018", data, E3SN, out=tmp_path, only=["tw*"], quiet=True)
+    report, _, _ = run_vot("vot2018", data, E3SN, out=tmp_path, only=["tw*"], quiet=True)
     assert list(json.loads(report.read_text())["sequences"]) == ["two"]
     found = comparison([read_report(report)], ["ours"])
     assert sorted(found.runs[0].scores) == ["A", "R"]  # too short for an EAO
@@ -120,7 +121,7 @@ def test_spare_results(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture
         folder = tmp_path / "baseline" / name
         folder.mkdir(parents=True)
         (folder / f"{name}_001.txt").write_text("1\n2\n0\n0\n0\n0\n1\n" + "10,10,50,50\n" * 7)
-    (report,) = run_vot("vot2018", data, E3SN, results=tmp_path, out=tmp_path / "out", quiet=True)
+    report, _ = run_vot("vot2018", data, E3SN, results=tmp_path, out=tmp_path / "out", quiet=True)
     assert "ignored: three" in capsys.readouterr().err
     assert json.loads(report.read_text())["global"]["failures"] == 2
 
@@ -139,7 +140,7 @@ def test_siammask_is_set_for_the_benchmark(data: Path, tmp_path: Path) -> None:
     try:
         for preset, expected in ((None, "vot2016"), ("davis", "davis")):
             call = ModelCall("siammask_small_base", weights, preset, "minmax", device="cpu", precision="float32")
-            report, _ = run_vot("vot2016", data, call, out=tmp_path / expected, quiet=True)
+            report, _, _ = run_vot("vot2016", data, call, out=tmp_path / expected, quiet=True)
             about = json.loads(report.read_text())["model"]
             assert (about["preset"], about["rotated"]) == (expected, "minmax")
     finally:

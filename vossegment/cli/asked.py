@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vossegment.models import LoadedModel
     from vossegment.pipeline import Start
+    from vossegment.tracking.types import Rotated
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,12 @@ class Asked:
     device: str
     precision: str
     threads: int | None
+    rotated: Rotated | None
+    representation: bool
+    toolkit: bool
+    seed: int
     out: Path
+    overwrite: bool
     quiet: bool
 
     def load(self) -> LoadedModel:

@@ -22,7 +22,9 @@ _STARTS: dict[str, Start] = {"box": "box", "mask": "mask"}
 
 
 def command(
-    benchmark: Annotated[str, typer.Argument(help="davis2016, davis2017, youtubevos, segtrackv2 or jumpcut.")],
+    benchmark: Annotated[
+        str, typer.Argument(help="davis2016, davis2017, youtubevos, segtrackv2, jumpcut, vot2016 or vot2018.")
+    ],
     more: Annotated[
         list[Path] | None, typer.Argument(metavar="[REPORT]...", help="More reports for --compare.", show_default=False)
     ] = None,
@@ -63,6 +65,16 @@ def command(
             "--data, with the papers' numbers.",
         ),
     ] = None,
+    rotated: Annotated[
+        str | None, typer.Option("--rotated", help="VOT: the box read out, box, minmax, mbr or opt; default: mbr.")
+    ] = None,
+    representation: Annotated[
+        bool, typer.Option("--representation", help="VOT: how well each kind of box stands for the object.")
+    ] = False,
+    toolkit: Annotated[
+        bool, typer.Option("--toolkit", help="VOT: let the official toolkit run the model; needs vossegment[vot].")
+    ] = False,
+    seed: options.Seed = 0,
     preset: options.Preset = None,
     model: options.ModelName = options.MODEL,
     weights: options.Weights = None,
@@ -82,12 +94,21 @@ def command(
     from vossegment.cli.evaluate_compare import compare_reports
     from vossegment.cli.evaluate_jumpcut import evaluate_jumpcut
     from vossegment.cli.evaluate_masks import evaluate_masks
+    from vossegment.cli.evaluate_vot import evaluate_vot
     from vossegment.evaluation.benchmarks import BENCHMARKS
     from vossegment.evaluation.report_file import check_folder
+    from vossegment.evaluation.vot_measures import INTERVALS
 
-    kinds = {**dict.fromkeys(BENCHMARKS, evaluate_masks), "jumpcut": evaluate_jumpcut}
+    kinds = {
+        **dict.fromkeys(BENCHMARKS, evaluate_masks),
+        "jumpcut": evaluate_jumpcut,
+        **dict.fromkeys(INTERVALS, evaluate_vot),
+    }
     if benchmark not in kinds:
         raise InputError(one_of("benchmark", benchmark, kinds))
+    if (rotated is not None or representation or toolkit) and benchmark not in INTERVALS:
+        raise InputError("--rotated, --representation and --toolkit are for vot2016 and vot2018")
+    kind = options.rotated_kind(rotated)
     others = [*(compare or []), *(more or [])]
     if more and not compare:
         raise InputError(f"'{more[0]}': reports are taken by --compare alone")
@@ -121,7 +142,12 @@ def command(
         device=device,
         precision=precision,
         threads=threads,
+        rotated=kind,
+        representation=representation,
+        toolkit=toolkit,
+        seed=seed,
         out=folder,
+        overwrite=overwrite,
         quiet=quiet,
     )
     paths = kinds[benchmark](asked)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence as ListOf
 from pathlib import Path
 
+from vossegment.cli.reporting import show
 from vossegment.errors import InputError
 from vossegment.evaluation.compare import (
     comparison,
@@ -31,12 +31,8 @@ def compare_reports(benchmark: str, paths: ListOf[Path], out: Path | None, *, qu
             raise InputError(f"{file}: a report of {report['benchmark']}, not of {benchmark}")
     found = comparison(reports, names)
     if not quiet:
-        from rich.console import Console
-
-        console = Console(width=None if sys.stdout.isatty() else 100)
-        if any(value is not None for values in found.sequences.values() for value in values):
-            console.print(sequence_table(found))
-        console.print(comparison_table(found))
+        known = any(value is not None for values in found.sequences.values() for value in values)
+        show(*([sequence_table(found)] if known else []), comparison_table(found))
     if out is None:
         return []
     return list(write_files(out, {"comparison.json": json.dumps(comparison_json(found), indent=1) + "\n"}))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from vossegment.cli.asked import Asked
 from vossegment.cli.progress import Meter
+from vossegment.cli.reporting import write_and_show
 from vossegment.data.jumpcut import jumpcut_clips
 from vossegment.evaluation.jumpcut import Tracked, clip_errors, errors_json, errors_table, from_folder
-from vossegment.evaluation.report_file import NAME, as_text, write_files
 
 
 def evaluate_jumpcut(asked: Asked) -> list[Path]:
@@ -33,10 +32,4 @@ def evaluate_jumpcut(asked: Asked) -> list[Path]:
             meter.advance()
     if tracked is not None and tracked.frames:
         about["speed"] = {"device": asked.device, "end_to_end_fps": tracked.frames / tracked.seconds}
-    (path,) = write_files(asked.out, {NAME: as_text(errors_json(errors, about))})
-    if not asked.quiet:
-        from rich.console import Console
-
-        Console(width=None if sys.stdout.isatty() else 100).print(errors_table(errors))
-        print(f"report: {path}", file=sys.stderr)
-    return [path]
+    return write_and_show(errors_json(errors, about), errors_table(errors), asked.out, quiet=asked.quiet)

@@ -9,6 +9,7 @@ from typing import Any
 
 from vossegment.cli.asked import Asked
 from vossegment.cli.progress import Meter
+from vossegment.cli.reporting import show
 from vossegment.data.sequence import FileSequence
 from vossegment.evaluation.baselines import BASELINES
 from vossegment.evaluation.benchmarks import Benchmark, find_benchmark
@@ -126,11 +127,9 @@ def _pack(asked: Asked, rule: Benchmark, sequences: ListOf[FileSequence], masks:
 
 
 def _tell(report: Report, path: Path, asked: Asked) -> None:
-    from rich.console import Console
-
     for note in report.notes:
         print(f"vossegment: warning: {note}", file=sys.stderr)
-    Console(width=None if sys.stdout.isatty() else 100).print(scores_table(report))
+    show(scores_table(report))
     if report.speed is not None:
         print(
             f"{report.speed.network_fps or 0:.1f} frames/s in crops and network, "

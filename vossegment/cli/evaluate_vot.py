@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vossegment.cli.asked import Asked
 from vossegment.cli.progress import Meter
+from vossegment.cli.reporting import write_and_show
 from vossegment.errors import InputError, one_of
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from vossegment.data.vot import VotSequence
     from vossegment.evaluation.vot_measures import VotRun, VotScores
     from vossegment.evaluation.vot_report import VotReport
@@ -48,6 +48,27 @@ class _Job:
     quiet: bool
 
 
+def evaluate_vot(asked: Asked) -> list[Path]:
+    """Does what was asked; gives the files written, the report first."""
+    if asked.start != "box":
+        raise InputError("VOT's trackers begin from boxes; leave --start out")
+    return run_vot(
+        asked.benchmark,
+        asked.data,
+        ModelCall(
+            asked.model, asked.weights, asked.preset, asked.rotated, asked.device, asked.precision, asked.threads
+        ),
+        results=asked.results,
+        only=asked.only,
+        representation=asked.representation,
+        toolkit=asked.toolkit,
+        seed=asked.seed,
+        out=asked.out,
+        overwrite=asked.overwrite,
+        quiet=asked.quiet,
+    )
+
+
 def run_vot(
     benchmark: str,
     data: Path,
@@ -61,7 +82,7 @@ def run_vot(
     out: Path | None = None,
     overwrite: bool = False,
     quiet: bool = False,
-) -> tuple[Path, ...]:
+) -> list[Path]:
     """Scores a model on ``data``, or the result files in ``results``; writes report.json.
 
     A table is printed unless ``quiet``. ``only`` names some of the sequences, * and ? fit many. ``representation``
@@ -85,14 +106,14 @@ def run_vot(
     job = _Job(benchmark, data, vot_sequences(data, only=only), call, folder, quiet)
     _tell_ignored(job, data)
     if representation:
-        return (_represent(job, seed),)
+        return _represent(job, seed)
     if results is not None:
-        return (_report(job, _scored(job, results)),)
+        return _report(job, _scored(job, results))
     if toolkit:
         report, kept = _with_toolkit(job, overwrite)
     else:
         report, kept = _run(job), job.folder / "results"
-    return _report(job, report), kept
+    return [*_report(job, report), kept]
 
 
 def _scored(job: _Job, results: Path) -> VotReport:
@@ -149,7 +170,7 @@ def _with_toolkit(job: _Job, overwrite: bool) -> tuple[VotReport, Path]:
     return VotReport(job.benchmark, scores, model=about, toolkit=found), found.results
 
 
-def _represent(job: _Job, seed: int) -> Path:
+def _represent(job: _Job, seed: int) -> list[Path]:
     from vossegment.evaluation.representation import kinds_of, oracle_rows, tracker_rows
     from vossegment.evaluation.vot_report import representation_table, table_json
 
@@ -159,13 +180,14 @@ def _represent(job: _Job, seed: int) -> Path:
         made = tracker_rows(job.sequences, loaded.tracker, seed=seed, on_sequence=lambda _: meter.advance())
     rows = (*oracle_rows(job.sequences), *made)
     del about["rotated"]  # every kind has its row
-    return _written(job, table_json(job.benchmark, rows, about, seed), representation_table(job.benchmark, rows))
+    content = table_json(job.benchmark, rows, about, seed)
+    return write_and_show(content, representation_table(job.benchmark, rows), job.folder, quiet=job.quiet)
 
 
-def _report(job: _Job, report: VotReport) -> Path:
+def _report(job: _Job, report: VotReport) -> list[Path]:
     from vossegment.evaluation.vot_report import report_json, scores_table
 
-    path = _written(job, report_json(report), scores_table(report))
+    paths = write_and_show(report_json(report), scores_table(report), job.folder, quiet=job.quiet)
     if report.speed is not None and not job.quiet:
         print(
             f"{report.speed.network_fps or 0:.1f} frames/s in crops and network, "
@@ -173,7 +195,7 @@ def _report(job: _Job, report: VotReport) -> Path:
             f"({report.speed.device}, {report.speed.threads} threads)",
             file=sys.stderr,
         )
-    return path
+    return paths
 
 
 def _scores(job: _Job, runs: Sequence[VotRun]) -> VotScores:
@@ -234,15 +256,3 @@ def _tell_ignored(job: _Job, folder: Path) -> None:
     if names := [name for name in subfolders(folder) if name not in known]:
         shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         print(f"{folder}: folders of no sequence, ignored: {shown}", file=sys.stderr)
-
-
-def _written(job: _Job, content: Mapping[str, Any], table: Table) -> Path:
-    from vossegment.evaluation.report_file import NAME, as_text, write_files
-
-    (path,) = write_files(job.folder, {NAME: as_text(content)})
-    if not job.quiet:
-        from rich.console import Console
-
-        Console(width=None if sys.stdout.isatty() else 100).print(table)
-        print(f"report: {path}", file=sys.stderr)
-    return path

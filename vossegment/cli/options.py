@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
+
+from vossegment.errors import InputError, one_of
+
+if TYPE_CHECKING:
+    from vossegment.tracking.types import Rotated
 
 MODEL = "guided"
 """The default: ``models.DEFAULT``, which cannot be asked without importing torch."""
@@ -30,6 +35,18 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results th
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of everything random.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; print only where the results lie.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")]
+
+
+def rotated_kind(name: str | None) -> Rotated | None:
+    """What ``--rotated`` says; None where it is left out. Raises InputError for an unknown kind of box."""
+    if name is None:
+        return None
+    from vossegment.tracking.types import Rotated
+
+    known: dict[str, Rotated] = {kind: kind for kind in get_args(Rotated)}
+    if name not in known:
+        raise InputError(one_of("kind of box", name, known))
+    return known[name]
 
 
 def writers() -> str:

@@ -14,7 +14,7 @@ from vossegment.cli.progress import Meter
 from vossegment.cli.prompts import Reader
 from vossegment.errors import InputError, one_of
 from vossegment.tracking.prompts import check
-from vossegment.tracking.types import Lost, Rotated
+from vossegment.tracking.types import Lost
 
 if TYPE_CHECKING:
     from vossegment.tracking.siamese import BoxFrom
@@ -26,7 +26,6 @@ EPILOG = options.writers() + options.examples(
 )
 _FORMATS = ("xywh", "xyxy", "cxcywh")
 _BOX_FROM: dict[str, BoxFrom] = {"branch": "branch", "mask": "mask", "both": "both"}
-_ROTATED: dict[str, Rotated] = {"box": "box", "minmax": "minmax", "mbr": "mbr", "opt": "opt"}
 _LOST: dict[str, Lost] = {"empty": "empty", "keep": "keep"}
 
 
@@ -106,8 +105,7 @@ def command(
         raise InputError(one_of("box source", box_from, _BOX_FROM))
     if lost not in _LOST:
         raise InputError(one_of("mask of a lost object", lost, _LOST))
-    if rotated is not None and rotated not in _ROTATED:
-        raise InputError(one_of("kind of box", rotated, _ROTATED))
+    kind = options.rotated_kind(rotated)
     from vossegment.delivery import run_info, track_to_files
     from vossegment.media.open import open_source
     from vossegment.models import find, load, preset_box, preset_settings
@@ -128,7 +126,6 @@ def command(
         check_output(folder, names, overwrite)
         for path in (Path(source), *asked.files):
             check_source(path, folder)
-        kind = _ROTATED[rotated] if rotated is not None else preset_box(preset)
         origin = _BOX_FROM[box_from] if box_from is not None else None
         loaded = load(
             model,
@@ -146,7 +143,8 @@ def command(
         with Meter(opened.name, opened.frames, "frames", quiet=quiet) as meter:
             if device == "auto":
                 meter.say(f"device: {loaded.device} ({loaded.precision})")
-            done = track_to_files(opened, loaded, prompts, writers, meter.advance, lost=_LOST[lost], rotated=kind)
+            read_out = kind or preset_box(preset)
+            done = track_to_files(opened, loaded, prompts, writers, meter.advance, lost=_LOST[lost], rotated=read_out)
     for warning in done.warnings:
         print(f"vossegment: warning: {warning}", file=sys.stderr)
     if quiet:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vossegment.cli import options
-from vossegment.errors import InputError, VossegmentError, one_of
+from vossegment.errors import InputError, VossegmentError
 
 if TYPE_CHECKING:
     from vossegment.data.vot import Region
@@ -73,22 +73,16 @@ def main(
     model: options.ModelName = options.MODEL,
     weights: options.Weights = None,
     preset: options.Preset = None,
-    rotated: Annotated[str, typer.Option("--rotated", help="box, minmax, mbr or opt.")] = "mbr",
+    rotated: Annotated[str | None, typer.Option("--rotated", help="box, minmax, mbr (default) or opt.")] = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     threads: options.Threads = None,
 ) -> None:
     """Speaks TraX on standard input and output until the client quits."""
     try:
-        from typing import get_args
-
         from vossegment.evaluation.vot_toolkit import REMEDY
-        from vossegment.tracking.types import Rotated
 
-        kinds: tuple[Rotated, ...] = get_args(Rotated)
-        chosen = {str(kind): kind for kind in kinds}.get(rotated)
-        if chosen is None:
-            raise InputError(one_of("kind of box", rotated, kinds))
+        chosen = options.rotated_kind(rotated)
         try:
             from trax.server import Server
         except ImportError:
@@ -104,7 +98,7 @@ def main(
             settings=preset_settings(preset, model),
         )
         with Server(["polygon"], ["path"], tracker_name=f"vossegment {model}") as server:
-            serve(server, tracker, chosen)
+            serve(server, tracker, chosen or "mbr")
     except VossegmentError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from None
