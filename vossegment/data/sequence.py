@@ -104,7 +104,10 @@ def read_labels(path: Path, *, palette: npt.NDArray[np.uint8] | None = None) -> 
     """
     try:
         with PillowImage.open(path) as picture:
-            if picture.mode in ("P", "L", "1"):
+            if picture.mode in ("P", "L"):
+                # NumPy's own way asks for the bytes twice.
+                return np.frombuffer(picture.tobytes(), np.uint8).reshape(picture.height, picture.width).copy()
+            if picture.mode == "1":
                 return np.array(picture, dtype=np.uint8)
             labels = None if palette is None else _by_colours(np.array(picture.convert("RGB")), palette)
             if labels is None:

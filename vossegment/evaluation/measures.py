@@ -70,8 +70,7 @@ class Silhouette:
             min(radius, self.shape[1] - x - width),
         )
         grown = cv2.copyMakeBorder(self.edge.view(np.uint8), *margins, cv2.BORDER_CONSTANT, value=0)
-        # Outside counts as empty, OpenCV's default.
-        return (y - margins[0], x - margins[2]), np.asarray(cv2.dilate(grown, _disk(radius))).view(np.bool_)
+        return (y - margins[0], x - margins[2]), _near(np.asarray(grown).view(np.bool_), radius)
 
 
 def similarity(one: Silhouette, other: Silhouette) -> float:
@@ -173,8 +172,30 @@ def _radius(shape: tuple[int, ...], tolerance: float) -> int:
     return math.ceil(tolerance if tolerance >= 1 else tolerance * math.hypot(*shape))
 
 
+def _near(edge: Mask, radius: int) -> Mask:
+    """The pixels of ``edge`` ``(H, W)`` and those within ``radius`` of one, x^2 + y^2 <= r^2; outside counts as empty.
+
+    A disk is a stack of lines: each row is widened once for each length of line, and laid over the rows beside it. That
+    takes half the time of one dilation by the whole disk.
+    """
+    source = edge.view(np.uint8)
+    found = np.zeros_like(source)
+    for half, offsets in _lines(radius).items():
+        line = np.ones((1, 2 * half + 1), np.uint8)
+        widened = np.asarray(cv2.dilate(source, line, borderType=cv2.BORDER_CONSTANT, borderValue=0), np.uint8)
+        for offset in offsets:
+            if offset == 0:
+                found |= widened
+            elif offset < len(found):
+                found[offset:] |= widened[:-offset]
+                found[:-offset] |= widened[offset:]
+    return found.view(np.bool_)
+
+
 @lru_cache(maxsize=8)
-def _disk(radius: int) -> npt.NDArray[np.uint8]:
-    y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
-    disk: npt.NDArray[np.uint8] = np.less_equal(x * x + y * y, radius * radius).astype(np.uint8)
-    return disk
+def _lines(radius: int) -> dict[int, list[int]]:
+    """The disk's rows from its middle on, by half of their length."""
+    rows: dict[int, list[int]] = {}
+    for offset in range(radius + 1):
+        rows.setdefault(math.isqrt(radius * radius - offset * offset), []).append(offset)
+    return rows

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as ListOf
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
@@ -31,11 +31,16 @@ def in_order(work: Callable[..., Answer], tasks: ListOf[tuple[Any, ...]], jobs: 
         return
     # Not forked: OpenCV's and torch's threads do not survive a fork; a lock they held would hang the child.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_one_thread) as pool:
+    # This process is one of them: it takes from the end what none has begun, at once, while the others still start.
+    with ProcessPoolExecutor(jobs - 1, mp_context=context, initializer=_one_thread) as pool:
         futures = [pool.submit(work, *task) for task in tasks]
+        own: dict[int, Future[Answer]] = {}
+        left = list(range(len(tasks)))
         try:
-            for future in futures:
-                yield future.result()
+            for index, future in enumerate(futures):
+                while index not in own and not future.done() and (place := _taken(futures, left)) is not None:
+                    own[place] = _done(work, tasks[place])
+                yield own.pop(index, future).result()
         except BrokenProcessPool:
             raise VossegmentError(
                 "a scoring process ended early (out of memory, or a script without "
@@ -43,6 +48,25 @@ def in_order(work: Callable[..., Answer], tasks: ListOf[tuple[Any, ...]], jobs: 
             ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _taken(futures: ListOf[Future[Answer]], left: list[int]) -> int | None:
+    """The last of the tasks ``left`` that no process has begun, which none will now; None where there is none."""
+    while left:
+        place = left.pop()
+        if futures[place].cancel():
+            return place
+    return None
+
+
+def _done(work: Callable[..., Answer], task: tuple[Any, ...]) -> Future[Answer]:
+    """The answer, or the error that is raised when its turn comes."""
+    future: Future[Answer] = Future()
+    try:
+        future.set_result(work(*task))
+    except VossegmentError as error:
+        future.set_exception(error)
+    return future
 
 
 def _one_thread() -> None:
