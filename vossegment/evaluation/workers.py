@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as ListOf
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -16,6 +17,8 @@ from vossegment.errors import VossegmentError
 from vossegment.interrupt import ignore
 
 Answer = TypeVar("Answer")
+_AHEAD = 3
+"""Tasks that wait in line for each process: none idles while this one is busy with its own."""
 
 
 def in_order(work: Callable[..., Answer], tasks: ListOf[tuple[Any, ...]], jobs: int | None) -> Iterator[Answer]:
@@ -31,16 +34,24 @@ def in_order(work: Callable[..., Answer], tasks: ListOf[tuple[Any, ...]], jobs: 
         return
     # Not forked: OpenCV's and torch's threads do not survive a fork; a lock they held would hang the child.
     context = multiprocessing.get_context("spawn")
-    # This process is one of them: it takes from the end what none has begun, at once, while the others still start.
+    # This process is one of them: it works from the end on, at once, while the others still start.
     with ProcessPoolExecutor(jobs - 1, mp_context=context, initializer=_one_thread) as pool:
-        futures = [pool.submit(work, *task) for task in tasks]
-        own: dict[int, Future[Answer]] = {}
-        left = list(range(len(tasks)))
+        left = deque(range(len(tasks)))
+        answers: dict[int, Future[Answer]] = {}
+        given: list[Future[Answer]] = []
         try:
-            for index, future in enumerate(futures):
-                while index not in own and not future.done() and (place := _taken(futures, left)) is not None:
-                    own[place] = _done(work, tasks[place])
-                yield own.pop(index, future).result()
+            for index in range(len(tasks)):
+                while index not in answers or not answers[index].done():
+                    given = [future for future in given if not future.done()]
+                    while left and len(given) < _AHEAD * (jobs - 1):
+                        place = left.popleft()
+                        answers[place] = pool.submit(work, *tasks[place])
+                        given.append(answers[place])
+                    if not left:
+                        break
+                    place = left.pop()
+                    answers[place] = _done(work, tasks[place])
+                yield answers.pop(index).result()
         except BrokenProcessPool:
             raise VossegmentError(
                 "a scoring process ended early (out of memory, or a script without "
@@ -48,15 +59,6 @@ def in_order(work: Callable[..., Answer], tasks: ListOf[tuple[Any, ...]], jobs: 
             ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _taken(futures: ListOf[Future[Answer]], left: list[int]) -> int | None:
-    """The last of the tasks ``left`` that no process has begun, which none will now; None where there is none."""
-    while left:
-        place = left.pop()
-        if futures[place].cancel():
-            return place
-    return None
 
 
 def _done(work: Callable[..., Answer], task: tuple[Any, ...]) -> Future[Answer]:
