@@ -51,7 +51,7 @@ def test_run_and_score_again(data: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert content["model"]["name"] == "e3sn"
     assert (content["model"]["preset"], content["model"]["rotated"]) == (None, "mbr")
     assert list(content["sequences"]) == ["one", "two"]
-    assert content["global"]["failures"] == 0
+    assert content["counts"]["failures"] == 0
     assert content["global"]["A"] > 0.5
     assert content["global"]["EAO"] is None  # no sequence is 100 frames long
     assert content["speed"]["end_to_end_fps"] > 0
@@ -123,7 +123,7 @@ def test_spare_results(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture
         (folder / f"{name}_001.txt").write_text("1\n2\n0\n0\n0\n0\n1\n" + "10,10,50,50\n" * 7)
     report, _ = run_vot("vot2018", data, E3SN, results=tmp_path, out=tmp_path / "out", quiet=True)
     assert "ignored: three" in capsys.readouterr().err
-    assert json.loads(report.read_text())["global"]["failures"] == 2
+    assert json.loads(report.read_text())["counts"]["failures"] == 2
 
 
 def test_siammask_is_set_for_the_benchmark(data: Path, tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ def _run(asked: Asked, rule: Benchmark, sequences: ListOf[FileSequence]) -> tupl
     import torch
 
     from vossegment.pipeline import Stages, segment
+    from vossegment.runtime.prepare import device_name
 
     loaded, stages, worst = asked.load(), Stages(), WorstMoments(rule)
     with Meter(asked.benchmark, len(sequences), "sequences", quiet=asked.quiet) as meter:
@@ -96,7 +97,9 @@ def _run(asked: Asked, rule: Benchmark, sequences: ListOf[FileSequence]) -> tupl
     report = Report(
         run.scores,
         model={**loaded.describe(), "start": asked.start},
-        speed=Speed(str(loaded.device), torch.get_num_threads(), run.end_to_end_fps, stages.frames / stages.step),
+        speed=Speed(
+            device_name(loaded.device), torch.get_num_threads(), run.end_to_end_fps, stages.frames / stages.step
+        ),
         baselines=run.baselines,
         settings=_settings(asked, rule, sequences),
     )

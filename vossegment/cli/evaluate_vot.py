@@ -134,6 +134,7 @@ def _run(job: _Job) -> VotReport:
     from vossegment.evaluation.vot_results import write_results
     from vossegment.evaluation.vot_tracker import beginning
     from vossegment.pipeline import Stages
+    from vossegment.runtime.prepare import device_name
 
     loaded, kind, about = _loaded(job)
     stages, seconds, runs = Stages(), 0.0, []
@@ -147,7 +148,7 @@ def _run(job: _Job) -> VotReport:
             runs.append(scored(sequence, answers))
             meter.advance()
     frames = sum(len(run) for run in runs)
-    speed = Speed(str(loaded.device), torch.get_num_threads(), frames / seconds, stages.frames / stages.step)
+    speed = Speed(device_name(loaded.device), torch.get_num_threads(), frames / seconds, stages.frames / stages.step)
     return VotReport(job.benchmark, _scores(job, runs), model=about, speed=speed)
 
 

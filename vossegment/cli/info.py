@@ -22,6 +22,7 @@ def _facts() -> dict[str, Any]:
     import torch
 
     from vossegment.models import DEFAULT, MODELS, weights_path
+    from vossegment.runtime.prepare import device_name
 
     models = {}
     for name, row in MODELS.items():
@@ -31,7 +32,7 @@ def _facts() -> dict[str, Any]:
             "default": name == DEFAULT,
             "weights": str(path) if path is not None and path.is_file() else None,
         }
-    devices = ["cpu"] + [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
+    known = [torch.device("cpu"), *(torch.device("cuda", i) for i in range(torch.cuda.device_count()))]
     return {
         "version": __version__,
         "licence": _TERMS,
@@ -40,7 +41,7 @@ def _facts() -> dict[str, Any]:
         "opencv": cv2.__version__,
         "av": av.__version__,
         "threads": torch.get_num_threads(),
-        "devices": devices,
+        "devices": [device_name(device) for device in known],
         "models": models,
     }
 

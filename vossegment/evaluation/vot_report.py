@@ -45,12 +45,13 @@ def report_json(report: VotReport) -> dict[str, Any]:
             "EAO": _known(scores.eao),
             "A": _known(scores.accuracy),
             "R": scores.robustness,
+        },
+        "counts": {
+            "frames": sum(len(run) for run in scores.runs),
             "failures": scores.failures,
             "mean_failures": scores.mean_failures,
-            "frames": sum(len(run) for run in scores.runs),
-            "interval": list(scores.interval),
-            "curve": scores.curve.tolist(),
         },
+        "expected_overlaps": {"interval": list(scores.interval), "curve": scores.curve.tolist()},
         "sequences": {run.name: _sequence(run) for run in scores.runs},
         "speed": None if report.speed is None else asdict(report.speed),
         "toolkit": None

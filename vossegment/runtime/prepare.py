@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import re
+from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
@@ -30,6 +32,20 @@ def choose_device(name: str) -> torch.device:
     if kind == "mps" and not torch.backends.mps.is_available():
         raise InputError("device 'mps' is not there; try --device cpu")
     return torch.device(name)
+
+
+def device_name(device: torch.device) -> str:
+    """A device as people know it: ``cpu (AMD EPYC)``; its plain name where the system does not tell."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    if device.type != "cpu":
+        return str(device)
+    try:
+        told = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:  # other systems have no such file
+        told = None
+    name = told[1].strip() if told else platform.processor()
+    return f"cpu ({name})" if name else "cpu"
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
