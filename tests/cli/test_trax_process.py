@@ -17,7 +17,7 @@ import torch
 from vossegment.cli import trax_process
 from vossegment.data.vot import Region, VotSequence
 from vossegment.errors import DataError, InputError
-from vossegment.evaluation.vot_tracker import beginning
+from vossegment.evaluation.vot.tracker import beginning
 from vossegment.tracking.siamese import SiameseSettings, SiameseTracker
 
 TRUTH = np.array([[30.0, 20], [60, 25], [55, 50], [25, 45]])

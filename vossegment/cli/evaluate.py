@@ -97,7 +97,7 @@ def command(
     from vossegment.cli.evaluate_vot import evaluate_vot
     from vossegment.evaluation.benchmarks import BENCHMARKS
     from vossegment.evaluation.report_file import check_folder
-    from vossegment.evaluation.vot_measures import INTERVALS
+    from vossegment.evaluation.vot.measures import INTERVALS
 
     kinds = {
         **dict.fromkeys(BENCHMARKS, evaluate_masks),

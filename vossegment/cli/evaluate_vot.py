@@ -16,8 +16,8 @@ from vossegment.errors import InputError, one_of
 
 if TYPE_CHECKING:
     from vossegment.data.vot import VotSequence
-    from vossegment.evaluation.vot_measures import VotRun, VotScores
-    from vossegment.evaluation.vot_report import VotReport
+    from vossegment.evaluation.vot.measures import VotRun, VotScores
+    from vossegment.evaluation.vot.report import VotReport
     from vossegment.models import LoadedModel
     from vossegment.tracking.types import Rotated
 
@@ -92,8 +92,8 @@ def run_vot(
     """
     from vossegment.data.vot import vot_sequences
     from vossegment.evaluation.report_file import check_folder
-    from vossegment.evaluation.vot_measures import INTERVALS
-    from vossegment.evaluation.vot_toolkit import check_installed
+    from vossegment.evaluation.vot.measures import INTERVALS
+    from vossegment.evaluation.vot.toolkit import check_installed
 
     if sum((results is not None, representation, toolkit)) > 1:
         raise InputError("result files, the representation table and the toolkit exclude each other; choose one")
@@ -117,8 +117,8 @@ def run_vot(
 
 
 def _scored(job: _Job, results: Path) -> VotReport:
-    from vossegment.evaluation.vot_report import VotReport
-    from vossegment.evaluation.vot_results import EXPERIMENT, score_results
+    from vossegment.evaluation.vot.report import VotReport
+    from vossegment.evaluation.vot.results import EXPERIMENT, score_results
 
     runs = score_results(job.sequences, results)
     _tell_ignored(job, results / EXPERIMENT)
@@ -129,10 +129,10 @@ def _run(job: _Job) -> VotReport:
     import torch
 
     from vossegment.evaluation.report import Speed
-    from vossegment.evaluation.vot import scored, supervised
-    from vossegment.evaluation.vot_report import VotReport
-    from vossegment.evaluation.vot_results import write_results
-    from vossegment.evaluation.vot_tracker import beginning
+    from vossegment.evaluation.vot.report import VotReport
+    from vossegment.evaluation.vot.results import write_results
+    from vossegment.evaluation.vot.supervised import scored, supervised
+    from vossegment.evaluation.vot.tracker import beginning
     from vossegment.pipeline import Stages
     from vossegment.runtime.prepare import device_name
 
@@ -153,9 +153,9 @@ def _run(job: _Job) -> VotReport:
 
 
 def _with_toolkit(job: _Job, overwrite: bool) -> tuple[VotReport, Path]:
-    from vossegment.evaluation.vot_report import VotReport
-    from vossegment.evaluation.vot_results import score_results
-    from vossegment.evaluation.vot_toolkit import evaluate
+    from vossegment.evaluation.vot.report import VotReport
+    from vossegment.evaluation.vot.results import score_results
+    from vossegment.evaluation.vot.toolkit import evaluate
 
     # Loaded here once, and let go, so that a wrong call is told before the toolkit runs, in our words.
     kind, about = _loaded(job)[1:]
@@ -172,8 +172,8 @@ def _with_toolkit(job: _Job, overwrite: bool) -> tuple[VotReport, Path]:
 
 
 def _represent(job: _Job, seed: int) -> list[Path]:
-    from vossegment.evaluation.representation import kinds_of, oracle_rows, tracker_rows
-    from vossegment.evaluation.vot_report import representation_table, table_json
+    from vossegment.evaluation.vot.report import representation_table, table_json
+    from vossegment.evaluation.vot.representation import kinds_of, oracle_rows, tracker_rows
 
     loaded, _, about = _loaded(job)
     kinds_of(loaded.tracker)
@@ -186,7 +186,7 @@ def _represent(job: _Job, seed: int) -> list[Path]:
 
 
 def _report(job: _Job, report: VotReport) -> list[Path]:
-    from vossegment.evaluation.vot_report import report_json, scores_table
+    from vossegment.evaluation.vot.report import report_json, scores_table
 
     paths = write_and_show(report_json(report), scores_table(report), job.folder, quiet=job.quiet)
     if report.speed is not None and not job.quiet:
@@ -200,14 +200,14 @@ def _report(job: _Job, report: VotReport) -> list[Path]:
 
 
 def _scores(job: _Job, runs: Sequence[VotRun]) -> VotScores:
-    from vossegment.evaluation.vot_measures import INTERVALS, VotScores
+    from vossegment.evaluation.vot.measures import INTERVALS, VotScores
 
     return VotScores(tuple(runs), INTERVALS[job.benchmark])
 
 
 def _loaded(job: _Job) -> tuple[LoadedModel, Rotated, dict[str, Any]]:
     """The model, the kind of box that is read out, and the report's entry on both."""
-    from vossegment.evaluation.vot_tracker import has_masks
+    from vossegment.evaluation.vot.tracker import has_masks
     from vossegment.models import load, preset_settings
 
     call, preset = job.call, _preset(job)

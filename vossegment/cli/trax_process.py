@@ -28,7 +28,7 @@ def serve(server: Any, tracker: Tracker, kind: Rotated) -> None:
     ``server`` is a ``trax.server.Server`` or acts like one.
     """
     from vossegment.data.sequence import read_image
-    from vossegment.evaluation.vot_tracker import regions
+    from vossegment.evaluation.vot.tracker import regions
     from vossegment.tracking.types import Frame
 
     waiting: deque[Frame] = deque()
@@ -80,7 +80,7 @@ def main(
 ) -> None:
     """Speaks TraX on standard input and output until the client quits."""
     try:
-        from vossegment.evaluation.vot_toolkit import REMEDY
+        from vossegment.evaluation.vot.toolkit import REMEDY
 
         chosen = options.rotated_kind(rotated)
         try:

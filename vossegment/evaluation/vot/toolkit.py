@@ -20,8 +20,8 @@ from pathlib import Path
 
 from vossegment.data.vot import VotSequence
 from vossegment.errors import InputError, OutputError
-from vossegment.evaluation.vot_measures import BURN_IN, INTERVALS, WAIT
-from vossegment.evaluation.vot_results import EXPERIMENT
+from vossegment.evaluation.vot.measures import BURN_IN, INTERVALS, WAIT
+from vossegment.evaluation.vot.results import EXPERIMENT
 from vossegment.whole_files import disk_errors, make_folder, written_whole
 
 TRACKER = "vossegment"
@@ -203,7 +203,7 @@ def environment(own: Mapping[str, str]) -> dict[str, str]:
     """Our variables with results as text, nothing kept from earlier analyses, our package found from any folder, and
     no way to the net: each call would ask there for a newer toolkit."""
     nowhere = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "no_proxy": ""}
-    paths = [Path(__file__).parents[2], *(Path(part) for part in own.get("PYTHONPATH", "").split(os.pathsep) if part)]
+    paths = [Path(__file__).parents[3], *(Path(part) for part in own.get("PYTHONPATH", "").split(os.pathsep) if part)]
     return {
         **own,
         "PYTHONPATH": os.pathsep.join(str(path.absolute()) for path in paths),

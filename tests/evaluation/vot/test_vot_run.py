@@ -13,9 +13,9 @@ import pytest
 
 from vossegment.data.vot import Region, VotSequence
 from vossegment.errors import DataError, InputError, OutputError
-from vossegment.evaluation.vot import Answer, Begin, scored, supervised
-from vossegment.evaluation.vot_measures import BEGUN, FAILED, SKIPPED
-from vossegment.evaluation.vot_results import read_results, results_path, score_results, write_results
+from vossegment.evaluation.vot.measures import BEGUN, FAILED, SKIPPED
+from vossegment.evaluation.vot.results import read_results, results_path, score_results, write_results
+from vossegment.evaluation.vot.supervised import Answer, Begin, scored, supervised
 
 
 def rectangle(x: float) -> Region:
@@ -165,5 +165,5 @@ def test_unwritable(tmp_path: Path) -> None:
 
 def test_no_torch() -> None:
     """Scoring result files does not load torch."""
-    code = "import sys; from vossegment.evaluation import vot, vot_results; sys.exit('torch' in sys.modules)"
+    code = "import sys; from vossegment.evaluation.vot import results, supervised; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -12,15 +12,15 @@ from rich.console import Console
 from rich.table import Table
 
 from vossegment.evaluation.report import Speed
-from vossegment.evaluation.vot_measures import BEGUN, FAILED, SKIPPED, Row, VotRun, VotScores
-from vossegment.evaluation.vot_report import (
+from vossegment.evaluation.vot.measures import BEGUN, FAILED, SKIPPED, Row, VotRun, VotScores
+from vossegment.evaluation.vot.report import (
     VotReport,
     report_json,
     representation_table,
     scores_table,
     table_json,
 )
-from vossegment.evaluation.vot_toolkit import ToolkitScores
+from vossegment.evaluation.vot.toolkit import ToolkitScores
 
 ONE = VotRun("[one]", (BEGUN, *[None] * 14), (0.0, *[0.75] * 14))
 TWO = VotRun("two", (BEGUN, None, FAILED, SKIPPED), (0.0, 0.5, 0.0, 0.0))

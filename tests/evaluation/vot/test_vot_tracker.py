@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from vossegment.data.vot import VotSequence, start_box, vot_sequences
-from vossegment.evaluation.vot import scored, supervised
-from vossegment.evaluation.vot_measures import INTERVALS, VotScores
-from vossegment.evaluation.vot_tracker import beginning, regions
+from vossegment.evaluation.vot.measures import INTERVALS, VotScores
+from vossegment.evaluation.vot.supervised import scored, supervised
+from vossegment.evaluation.vot.tracker import beginning, regions
 from vossegment.models import load
 from vossegment.pipeline import Stages
 from vossegment.tracking.types import Frame
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "vot"
+SHARED = Path(__file__).parents[3].parent / "shared" / "data" / "vot"
 needs_bag = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no VOT sequence in {SHARED}")
 
 

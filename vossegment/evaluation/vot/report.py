@@ -12,8 +12,8 @@ from rich.text import Text
 
 from vossegment.evaluation.report import Speed
 from vossegment.evaluation.report_file import SCHEMA
-from vossegment.evaluation.vot_measures import Row, VotRun, VotScores
-from vossegment.evaluation.vot_toolkit import ToolkitScores
+from vossegment.evaluation.vot.measures import Row, VotRun, VotScores
+from vossegment.evaluation.vot.toolkit import ToolkitScores
 
 RULE = "supervised: begun again 5 frames after a failure, 10 frames of burn-in; exact overlaps inside the frame"
 TABLE_RULE = "representation: one search window a frame near the truth, nothing tracked; shares of IoU above .5 and .7"

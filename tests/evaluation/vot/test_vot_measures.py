@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from vossegment.evaluation.vot_measures import BEGUN, FAILED, INTERVALS, SKIPPED, VotRun, VotScores, expected_overlaps
+from vossegment.evaluation.vot.measures import BEGUN, FAILED, INTERVALS, SKIPPED, VotRun, VotScores, expected_overlaps
 
 
 def run(text: str, overlaps: dict[int, float] | None = None, value: float = 0.5, name: str = "a") -> VotRun:

@@ -15,7 +15,7 @@ import pytest
 
 from vossegment.data.vot import VotSequence, vot_sequences
 from vossegment.errors import InputError, OutputError, VossegmentError
-from vossegment.evaluation.vot_toolkit import (
+from vossegment.evaluation.vot.toolkit import (
     ToolkitScores,
     check_installed,
     environment,
@@ -24,7 +24,7 @@ from vossegment.evaluation.vot_toolkit import (
     read_analysis,
 )
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "vot"
+SHARED = Path(__file__).parents[3].parent / "shared" / "data" / "vot"
 COMMAND = ["/a folder/python", "-m", "tracker", "--share", "50%"]
 
 
@@ -131,7 +131,7 @@ def test_environment() -> None:
 def test_the_core_never_imports_it() -> None:
     """Neither the toolkit nor TraX is loaded by the modules that drive them."""
     code = (
-        "import sys; from vossegment.evaluation import vot_toolkit; from vossegment.cli import trax_process\n"
+        "import sys; from vossegment.evaluation.vot import toolkit; from vossegment.cli import trax_process\n"
         "sys.exit('vot' in sys.modules or 'trax' in sys.modules or 'torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -149,10 +149,10 @@ def test_tracker_that_breaks(ball: VotSequence, tmp_path: Path) -> None:
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"no VOT sequence in {SHARED}")
 def test_end_to_end(tmp_path: Path) -> None:
     """The toolkit runs our process as our own run does: the same regions, its measures close to ours."""
-    from vossegment.evaluation.vot import scored, supervised
-    from vossegment.evaluation.vot_measures import INTERVALS, VotScores
-    from vossegment.evaluation.vot_results import score_results
-    from vossegment.evaluation.vot_tracker import beginning
+    from vossegment.evaluation.vot.measures import INTERVALS, VotScores
+    from vossegment.evaluation.vot.results import score_results
+    from vossegment.evaluation.vot.supervised import scored, supervised
+    from vossegment.evaluation.vot.tracker import beginning
     from vossegment.models import load
 
     (whole,) = vot_sequences(SHARED)

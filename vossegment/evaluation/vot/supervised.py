@@ -11,8 +11,8 @@ from contextlib import closing
 
 from vossegment.data.vot import Region, VotSequence, frame_size
 from vossegment.errors import DataError
-from vossegment.evaluation.polygons import overlap
-from vossegment.evaluation.vot_measures import BEGUN, FAILED, SKIPPED, WAIT, VotRun
+from vossegment.evaluation.vot.measures import BEGUN, FAILED, SKIPPED, WAIT, VotRun
+from vossegment.evaluation.vot.polygons import overlap
 
 Answer = int | Region
 """What a result file says of a frame: a code, or the region that was answered."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from vossegment.data.vot import VotSequence, read_region
 from vossegment.errors import DataError, InputError
-from vossegment.evaluation.vot import Answer, scored
-from vossegment.evaluation.vot_measures import VotRun
+from vossegment.evaluation.vot.measures import VotRun
+from vossegment.evaluation.vot.supervised import Answer, scored
 from vossegment.whole_files import make_folder, written_whole
 
 EXPERIMENT = "baseline"

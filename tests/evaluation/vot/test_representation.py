@@ -14,7 +14,7 @@ import torch
 
 from vossegment.data.vot import VotSequence, polygon_area
 from vossegment.errors import InputError
-from vossegment.evaluation.representation import (
+from vossegment.evaluation.vot.representation import (
     ORACLES,
     fixed_ratio,
     kinds_of,

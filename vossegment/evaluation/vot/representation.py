@@ -17,9 +17,9 @@ import torch
 
 from vossegment.data.vot import Region, VotSequence, frame_size, polygon_area, start_box
 from vossegment.errors import InputError
-from vossegment.evaluation.polygons import overlap
-from vossegment.evaluation.vot_measures import Row
-from vossegment.evaluation.vot_tracker import has_masks
+from vossegment.evaluation.vot.measures import Row
+from vossegment.evaluation.vot.polygons import overlap
+from vossegment.evaluation.vot.tracker import has_masks
 from vossegment.tracking.anchors import TEMPLATE
 from vossegment.tracking.geometry import context_side
 from vossegment.tracking.merge import label_map

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable
 import numpy as np
 
 from vossegment.data.vot import Region, VotSequence, start_box
-from vossegment.evaluation.vot import Begin
+from vossegment.evaluation.vot.supervised import Begin
 from vossegment.media.ahead import ahead
 from vossegment.pipeline import Stages, follow
 from vossegment.tracking.prompts import BoxPrompt

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vossegment.evaluation.polygons import clipped, hull, overlap
+from vossegment.evaluation.vot.polygons import clipped, hull, overlap
 
 FINE = 8
 

@@ -1,0 +1,1 @@
+"""VOT: supervised runs, their measures and files, the official toolkit, the representation table."""
