@@ -134,10 +134,5 @@ def _tell(report: Report, path: Path, asked: Asked) -> None:
         print(f"vossegment: warning: {note}", file=sys.stderr)
     show(scores_table(report))
     if report.speed is not None:
-        print(
-            f"{report.speed.network_fps or 0:.1f} frames/s in crops and network, "
-            f"{report.speed.end_to_end_fps:.1f} from decoding to mask "
-            f"({report.speed.device}, {report.speed.threads} threads), from the first {asked.start}",
-            file=sys.stderr,
-        )
+        print(f"{report.speed.told('mask')}, from the first {asked.start}", file=sys.stderr)
     print(f"report: {path}", file=sys.stderr)

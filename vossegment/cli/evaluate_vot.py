@@ -190,12 +190,7 @@ def _report(job: _Job, report: VotReport) -> list[Path]:
 
     paths = write_and_show(report_json(report), scores_table(report), job.folder, quiet=job.quiet)
     if report.speed is not None and not job.quiet:
-        print(
-            f"{report.speed.network_fps or 0:.1f} frames/s in crops and network, "
-            f"{report.speed.end_to_end_fps:.1f} from decoding to box "
-            f"({report.speed.device}, {report.speed.threads} threads)",
-            file=sys.stderr,
-        )
+        print(report.speed.told("box"), file=sys.stderr)
     return paths
 
 

@@ -29,6 +29,12 @@ class Speed:
     end_to_end_fps: float
     network_fps: float | None = None
 
+    def told(self, unit: str) -> str:
+        """In a line; ``unit`` is what each frame ends in."""
+        network = "" if self.network_fps is None else f"{self.network_fps:.1f} frames/s in crops and network, "
+        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
+        return f"{network}{self.end_to_end_fps:.1f} from decoding to {unit} ({self.device}, {threads})"
+
 
 @dataclass(frozen=True)
 class Report:
