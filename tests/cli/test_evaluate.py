@@ -39,6 +39,10 @@ def test_hidden_davis_is_packed(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert out.split() == [str(tmp_path / "o/submission.zip")]
     with zipfile.ZipFile(tmp_path / "o/submission.zip") as packed:
         assert packed.namelist() == [f"slide/{i:05d}.png" for i in range(5)]
+    assert said(capsys, *asked, "--out", tmp_path / "o", "--quiet")[0] == 5
+    (tmp_path / "o/masks/slide/00003.png").unlink()
+    (tmp_path / "o/masks/slide/00004.png").write_bytes((tmp_path / "o/masks/slide/00002.png").read_bytes())
+    assert said(capsys, *asked, "--out", tmp_path / "o", "--resume", "--quiet")[0] == 0
     code, _, err = said(capsys, *asked, "--results", tmp_path / "o/masks", "--out", tmp_path / "p")
     assert code == 0
     assert "packed for the benchmark's server" in err

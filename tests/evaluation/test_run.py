@@ -17,7 +17,7 @@ from vossegment.data.sequence import ArraySequence, Sequence
 from vossegment.errors import DataError, OutputError
 from vossegment.evaluation.baselines import BASELINES, static_mask
 from vossegment.evaluation.benchmarks import BENCHMARKS
-from vossegment.evaluation.run import evaluate
+from vossegment.evaluation.run import begin, evaluate
 from vossegment.evaluation.scores import SequenceScores
 from vossegment.evaluation.scoring import score, score_beside
 from vossegment.tracking.types import LabelMap
@@ -109,3 +109,36 @@ def test_no_torch() -> None:
     """Scoring masks does not load torch."""
     code = "import sys; from vossegment.evaluation import report, run; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_resume(tmp_path: Path) -> None:
+    """What an interrupted run has left is not tracked again, and scores the same; a sequence half done is."""
+    sequences = [moving("a"), moving("b", 4)]
+    whole = evaluate(sequences, static_mask, ONE, save_to=tmp_path)
+    (tmp_path / "b" / "00003.png").unlink()
+    tracked: list[str] = []
+
+    def told(sequence: Sequence) -> Iterator[LabelMap]:
+        tracked.append(sequence.name)
+        return static_mask(sequence)
+
+    again = evaluate(sequences, told, ONE, save_to=tmp_path, resume=True)
+    assert tracked == ["b"]
+    assert (again.scores, again.baselines) == (whole.scores, whole.baselines)
+    assert again.frames == 4
+    nothing = evaluate(sequences, told, ONE, save_to=tmp_path, resume=True)
+    assert (nothing.frames, nothing.end_to_end_fps) == (0, 0.0)
+
+
+def test_whose_masks(tmp_path: Path) -> None:
+    """A folder takes one run's masks: the same goes on if told so, another is refused unless it may write over them."""
+    run = {"name": "guided", "start": "box"}
+    assert not begin(tmp_path / "m", run, resume=True)
+    assert begin(tmp_path / "m", run, resume=True)
+    with pytest.raises(OutputError, match="use --resume"):
+        begin(tmp_path / "m", run)
+    other = {**run, "start": "mask"}
+    with pytest.raises(OutputError, match="another run"):
+        begin(tmp_path / "m", other, resume=True)
+    assert not begin(tmp_path / "m", other, resume=True, overwrite=True)
+    assert begin(tmp_path / "m", other, resume=True)

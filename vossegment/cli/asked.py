@@ -38,6 +38,7 @@ class Asked:
     seed: int
     out: Path
     overwrite: bool
+    resume: bool
     quiet: bool
 
     def load(self) -> LoadedModel:

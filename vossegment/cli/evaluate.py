@@ -83,6 +83,9 @@ def command(
     threads: options.Threads = None,
     out: options.Out = None,
     overwrite: options.Overwrite = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep the masks, and go on with those an interrupted run has left.")
+    ] = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -148,6 +151,7 @@ def command(
         seed=seed,
         out=folder,
         overwrite=overwrite,
+        resume=resume,
         quiet=quiet,
     )
     paths = kinds[benchmark](asked)

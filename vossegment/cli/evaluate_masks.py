@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence as ListOf
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vossegment.cli.asked import Asked
 from vossegment.cli.progress import Meter
@@ -17,10 +17,13 @@ from vossegment.evaluation.moments import WorstMoments, moments_of
 from vossegment.evaluation.page import Moment
 from vossegment.evaluation.report import Report, Speed, scores_table, write_report
 from vossegment.evaluation.results import left_over
-from vossegment.evaluation.run import OURS, evaluate, save, tracked
+from vossegment.evaluation.run import OURS, begin, evaluate, kept, save, tracked
 from vossegment.evaluation.scoring import is_hidden, score_beside
 from vossegment.evaluation.submission import pack
 from vossegment.whole_files import make_folder
+
+if TYPE_CHECKING:
+    from vossegment.models import LoadedModel
 
 
 def evaluate_masks(asked: Asked) -> list[Path]:
@@ -81,6 +84,8 @@ def _run(asked: Asked, rule: Benchmark, sequences: ListOf[FileSequence]) -> tupl
     from vossegment.runtime.prepare import device_name
 
     loaded, stages, worst = asked.load(), Stages(), WorstMoments(rule)
+    masks = asked.out / "masks" if asked.save_masks or asked.submission or asked.resume else None
+    resume = masks is not None and _begun(asked, loaded, masks)
     with Meter(asked.benchmark, len(sequences), "sequences", quiet=asked.quiet) as meter:
 
         def scored(sequence: Any, part: Any, labels: Any) -> None:
@@ -91,19 +96,28 @@ def _run(asked: Asked, rule: Benchmark, sequences: ListOf[FileSequence]) -> tupl
             sequences,
             lambda sequence: segment(sequence, loaded, stages, asked.start),
             rule,
-            save_to=asked.out / "masks" if asked.save_masks or asked.submission else None,
+            save_to=masks,
+            resume=resume,
             on_sequence=scored,
         )
+    speed = None
+    if run.frames:
+        threads, network = torch.get_num_threads(), stages.frames / stages.step
+        speed = Speed(device_name(loaded.device), threads, run.end_to_end_fps, network)
     report = Report(
         run.scores,
         model={**loaded.describe(), "start": asked.start},
-        speed=Speed(
-            device_name(loaded.device), torch.get_num_threads(), run.end_to_end_fps, stages.frames / stages.step
-        ),
+        speed=speed,
         baselines=run.baselines,
         settings=_settings(asked, rule, sequences),
     )
     return report, worst.moments
+
+
+def _begun(asked: Asked, loaded: LoadedModel, masks: Path) -> bool:
+    """Whether ``masks`` holds some of this very run, to go on with."""
+    run = {"benchmark": asked.benchmark, **loaded.describe(), "start": asked.start, "preset": asked.preset}
+    return begin(masks, run, resume=asked.resume, overwrite=asked.overwrite)
 
 
 def _packed(asked: Asked, rule: Benchmark, sequences: ListOf[FileSequence]) -> Path:
@@ -113,10 +127,12 @@ def _packed(asked: Asked, rule: Benchmark, sequences: ListOf[FileSequence]) -> P
         from vossegment.pipeline import segment
 
         masks, loaded = asked.out / "masks", asked.load()
+        resume = _begun(asked, loaded, masks)
         with Meter(asked.benchmark, len(sequences), "sequences", quiet=asked.quiet) as meter:
             for sequence in sequences:
-                labels, _ = tracked(sequence, lambda sequence: segment(sequence, loaded, start=asked.start))
-                save(sequence, labels, masks)
+                if not resume or kept(sequence, masks) is None:
+                    labels, _ = tracked(sequence, lambda sequence: segment(sequence, loaded, start=asked.start))
+                    save(sequence, labels, masks)
                 meter.advance()
     return _pack(asked, rule, sequences, masks)
 
