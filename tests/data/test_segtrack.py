@@ -91,6 +91,17 @@ def test_broken_lists(tmp_path: Path, line: str, says: str) -> None:
         jumpcut_clips(tmp_path)
 
 
+def test_frames_are_counted(tmp_path: Path) -> None:
+    """2 comes before 10, and %d fits digits alone."""
+    truth = jumpcut(tmp_path, frames=12)
+    for i in range(12):
+        (tmp_path / f"ANIMAL/slide/{i:04d}.png").rename(tmp_path / f"ANIMAL/slide/{i}.png")
+        (tmp_path / f"ANIMAL/slide_masks/{i:04d}_soft.png").write_bytes(b"")
+    (clip,) = jumpcut_clips(tmp_path)
+    assert [path.stem for path in clip.image_paths] == [str(i) for i in range(12)]
+    np.testing.assert_array_equal(clip.labels(11), truth[11])
+
+
 def test_no_list(tmp_path: Path) -> None:
     """Nothing is guessed."""
     with pytest.raises(DataError, match=r"list\.txt: no such file; expected JumpCut"):

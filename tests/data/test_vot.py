@@ -62,7 +62,7 @@ def test_names_stay_inside(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("truth", "told"),
     [
-        (f"{EIGHT}\nnan,nan,nan,nan\n", "line 2: 'nan,nan,nan,nan' holds a number that is not finite"),
+        (f"{EIGHT}\nnan,nan,nan,nan\n", "line 2: 'nan,nan,nan,nan' holds a number that is no place"),
         (f"{EIGHT}\n1,2,3\n", "line 2: 3 numbers, wanted 8"),
         (f"a,b,c,d\n{EIGHT}\n", "line 1: 'a,b,c,d' is not numbers"),
         (f"{EIGHT}\n\n{EIGHT}\n", "line 2: '' is not numbers"),

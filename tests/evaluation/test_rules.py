@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small_sets import jumpcut, segtrack, square, write_mask, youtube
+from small_sets import jumpcut, segtrack, square, write_image, write_mask, youtube
 
 from vossegment.data.jumpcut import jumpcut_clips
 from vossegment.data.segtrack import segtrack_sequences
@@ -74,6 +75,17 @@ def test_objects_that_enter_late(tmp_path: Path) -> None:
     assert scores.summary == {"J_S": 1, "F_S": 1, "J_U": 1, "F_U": 1, "O": 1}
     scores = score(sequences, lambda sequence: without(2, sequence), YOUTUBE)
     assert scores.summary == {"J_S": 1, "F_S": 1, "J_U": 0, "F_U": 0, "O": 0.5}
+
+
+def test_an_object_that_enters_last(tmp_path: Path) -> None:
+    """It counts nowhere, and may be in the results."""
+    truth = youtube(tmp_path, "train", hidden=False)
+    meta = json.loads((tmp_path / "train/meta.json").read_text())
+    meta["videos"]["plain"]["objects"]["2"] = {"category": "dog", "frames": ["00025"]}
+    (tmp_path / "train/meta.json").write_text(json.dumps(meta))
+    maps = [*truth["plain"][:-1], truth["plain"][-1] + square(40, 2, 2)]
+    (sequence,) = youtube_sequences(tmp_path, "train", only=("plain",))
+    assert [item.id for item in score_sequence(sequence, maps, YOUTUBE).objects] == [1]
 
 
 def test_truth_in_some_frames(tmp_path: Path) -> None:
@@ -161,6 +173,12 @@ def test_moments_without_pictures(tmp_path: Path) -> None:
     maps = without(1, sequences[0])
     worst.add(sequences[0], score_sequence(sequences[0], maps, SEGTRACK), maps)
     assert worst.moments[0].image is None
+    (tmp_path / "elsewhere").rename(tmp_path / "data/JPEGImages")
+    for path in (tmp_path / "data/JPEGImages/one").iterdir():
+        write_image(path, np.zeros((5, 5), np.uint8))
+    worst = WorstMoments(SEGTRACK, most=1)
+    worst.add(sequences[0], score_sequence(sequences[0], maps, SEGTRACK), maps)
+    assert worst.moments[0].image is None  # of another size
 
 
 # JumpCut
@@ -187,11 +205,11 @@ def test_jumpcut(tmp_path: Path) -> None:
     assert clip_errors(clip, from_folder(tmp_path / "r")) == found
     content = errors_json([found], {"model": None})
     assert content["global"] == {"error@8": 1.0, "error@16": 2.0, "error@32": 2.0}
-    assert content["sequences"]["slide"]["error@8"]["keys"] == {"0": 1.0, "16": 1.0}
-    (tmp_path / "r/slide/00016/0024.png").unlink()
-    with pytest.raises(DataError, match=r"00016.0024\.png: no such file"):
+    assert content["sequences"]["slide"]["keys"]["8"] == {"0": 1.0, "16": 1.0}
+    (tmp_path / "r/slide/00016/00024.png").unlink()
+    with pytest.raises(DataError, match=r"00016.00024\.png: no such file"):
         clip_errors(clip, from_folder(tmp_path / "r"))
-    write_mask(tmp_path / "r/slide/00016/0024.png", np.zeros((4, 4), np.uint8))
+    write_mask(tmp_path / "r/slide/00016/00024.png", np.zeros((4, 4), np.uint8))
     with pytest.raises(DataError, match="slide, frame 24 from 16: 4x4 pixels, wanted the truth's 60x40"):
         clip_errors(clip, from_folder(tmp_path / "r"))
 

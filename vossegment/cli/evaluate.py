@@ -31,7 +31,12 @@ def command(
     data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The data set's root folder.")] = None,
     results: Annotated[
         Path | None,
-        typer.Option("--results", metavar="DIR", help="Score these masks, DIR/<sequence>/00001.png, run nothing."),
+        typer.Option(
+            "--results",
+            metavar="DIR",
+            help="Score these, run nothing: DIR/<sequence>/00001.png; jumpcut: DIR/<clip>/<key frame>/00008.png; "
+            "VOT: DIR/baseline/<sequence>/<sequence>_001.txt.",
+        ),
     ] = None,
     split: Annotated[
         str | None, typer.Option("--split", metavar="NAME", help="The list of sequences; default: the benchmark's own.")
@@ -94,10 +99,11 @@ def command(
     Writes report.html, report.json and the official CSV files into DIR, by default BENCHMARK_eval.
     """
     from vossegment.cli.asked import Asked
-    from vossegment.cli.evaluate_compare import compare_reports
+    from vossegment.cli.evaluate_compare import check_reports, compare_reports
     from vossegment.cli.evaluate_jumpcut import evaluate_jumpcut
     from vossegment.cli.evaluate_masks import evaluate_masks
     from vossegment.cli.evaluate_vot import evaluate_vot
+    from vossegment.data.folders import plain
     from vossegment.evaluation.benchmarks import BENCHMARKS
     from vossegment.evaluation.report_file import check_folder
     from vossegment.evaluation.vot.measures import INTERVALS
@@ -118,15 +124,30 @@ def command(
     if data is None:
         if not others:
             raise InputError("--data DIR is missing: where the data set lies")
-        written = compare_reports(benchmark, others, out, quiet=quiet)
-        if quiet:
-            print(*written, sep="\n")
+        for path in compare_reports(benchmark, others, out, quiet=quiet):
+            if quiet:
+                print(path)
         return
+    if representation and others:
+        raise InputError("--representation has no numbers that papers could stand beside; leave --compare out")
+    check_reports(benchmark, others)
+    if resume and benchmark not in BENCHMARKS:
+        raise InputError(f"--resume is not for {benchmark}")
+    if submission and (benchmark not in BENCHMARKS or BENCHMARKS[benchmark].packed_in is None):
+        raise InputError(f"{benchmark} has no server that takes submissions")
+    if zip_folder and not plain(zip_folder):
+        raise InputError(f"folder '{zip_folder}' in the zip file: wanted a plain name")
+    if benchmark not in BENCHMARKS:
+        given = {"--skip": skip, "--split": split, "--zip-folder": zip_folder}
+        for option, value in given.items():
+            if value is not None or (option == "--skip" and all_frames):
+                raise InputError(f"{option} is not for {benchmark}")
     if start not in _STARTS:
         raise InputError(one_of("start", start, _STARTS))
     if all_frames and skip is not None:
         raise InputError("--all-frames and --skip exclude each other")
     folder = out or Path(f"{benchmark}_eval")
+    check_folder(folder, overwrite or resume, "submission.zip")
     check_folder(folder, overwrite)
     asked = Asked(
         benchmark=benchmark,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence as ListOf
 from pathlib import Path
+from typing import Any
 
 from vossegment.cli.reporting import show
 from vossegment.errors import InputError
@@ -23,12 +24,11 @@ def compare_reports(benchmark: str, paths: ListOf[Path], out: Path | None, *, qu
 
     A folder stands for the report in it. Raises InputError for what is no report, or one of another benchmark.
     """
-    files = [path / NAME if path.is_dir() else path for path in paths]
-    reports = [read_report(file) for file in files]
+    files = _files(paths)
+    reports = check_reports(benchmark, paths)
     names = [_name(file) for file in files]
-    for report, file in zip(reports, files, strict=True):
-        if report["benchmark"] != benchmark:
-            raise InputError(f"{file}: a report of {report['benchmark']}, not of {benchmark}")
+    if len(set(names)) < len(names):
+        names = [str(file) for file in files]
     found = comparison(reports, names)
     if not quiet:
         known = any(value is not None for values in found.sequences.values() for value in values)
@@ -36,6 +36,20 @@ def compare_reports(benchmark: str, paths: ListOf[Path], out: Path | None, *, qu
     if out is None:
         return []
     return list(write_files(out, {"comparison.json": json.dumps(comparison_json(found), indent=1) + "\n"}))
+
+
+def check_reports(benchmark: str, paths: ListOf[Path]) -> list[dict[str, Any]]:
+    """The reports' contents. Raises InputError for what is no report, or one of another benchmark."""
+    reports = []
+    for file in _files(paths):
+        reports.append(read_report(file))
+        if reports[-1]["benchmark"] != benchmark:
+            raise InputError(f"{file}: a report of {reports[-1]['benchmark']}, not of {benchmark}")
+    return reports
+
+
+def _files(paths: ListOf[Path]) -> list[Path]:
+    return [path / NAME if path.is_dir() else path for path in paths]
 
 
 def _name(file: Path) -> str:

@@ -9,7 +9,16 @@ from vossegment.cli.asked import Asked
 from vossegment.cli.progress import Meter
 from vossegment.cli.reporting import write_and_show
 from vossegment.data.jumpcut import jumpcut_clips
-from vossegment.evaluation.jumpcut import Tracked, clip_errors, errors_json, errors_table, from_folder
+from vossegment.errors import DataError, InputError
+from vossegment.evaluation.jumpcut import (
+    DISTANCES,
+    Tracked,
+    clip_errors,
+    errors_json,
+    errors_table,
+    from_folder,
+    mean_errors,
+)
 from vossegment.evaluation.report import Speed
 
 
@@ -19,6 +28,8 @@ def evaluate_jumpcut(asked: Asked) -> list[Path]:
     about: dict[str, object] = {"model": None, "results": None, "speed": None}
     tracked, device, threads = None, "", 0
     if asked.results is not None:
+        if not asked.results.is_dir():
+            raise InputError(f"{asked.results}: no such folder of results")
         masks_of, about["results"] = from_folder(asked.results), str(asked.results)
     else:
         import torch
@@ -36,6 +47,8 @@ def evaluate_jumpcut(asked: Asked) -> list[Path]:
         for clip in clips:
             errors.append(clip_errors(clip, masks_of))
             meter.advance()
+    if not mean_errors(errors):
+        raise DataError(f"{asked.data}: no clip has a frame {min(DISTANCES)} after a key frame with an object")
     if tracked is not None and tracked.frames:
         about["speed"] = asdict(Speed(device, threads, tracked.frames / tracked.seconds))
     return write_and_show(errors_json(errors, about), errors_table(errors), asked.out, quiet=asked.quiet)

@@ -34,7 +34,7 @@ def evaluate_masks(asked: Asked) -> list[Path]:
     split = asked.split or rule.split
     pictures = asked.results is None or asked.submission
     sequences = rule.load(asked.data, split, images=pictures, only=asked.only)
-    if rule.packed_in is not None and any(map(is_hidden, sequences)):
+    if rule.packed_in is not None and all(map(is_hidden, sequences)):
         # Without pictures, frames whose truth is hidden are not known.
         whole = sequences if pictures else rule.load(asked.data, split, images=True, only=asked.only)
         return [_packed(asked, rule, whole)]
@@ -116,7 +116,8 @@ def _run(asked: Asked, rule: Benchmark, sequences: ListOf[FileSequence]) -> tupl
 
 def _begun(asked: Asked, loaded: LoadedModel, masks: Path) -> bool:
     """Whether ``masks`` holds some of this very run, to go on with."""
-    run = {"benchmark": asked.benchmark, **loaded.describe(), "start": asked.start, "preset": asked.preset}
+    about = {"benchmark": asked.benchmark, "data": str(asked.data.resolve()), "split": asked.split}
+    run = {**about, **loaded.describe(), "start": asked.start, "preset": asked.preset}
     return begin(masks, run, resume=asked.resume, overwrite=asked.overwrite)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from vossegment.errors import DataError, InputError
 
+_LONGEST_NAME = 255
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
 
@@ -34,7 +36,7 @@ class Layout:
 
     def files(self, folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
         """The files of these kinds by their stems, sorted. Raises DataError where there is none."""
-        files = sorted(path for path in self.folder(folder).iterdir() if path.suffix.lower() in suffixes)
+        files = sorted((p for p in self.folder(folder).iterdir() if p.suffix.lower() in suffixes), key=numbered)
         files = [path for path in files if not path.name.startswith(".")]  # what macOS leaves behind: ._00000.jpg
         if not files:
             raise self.fault(folder, f"holds no {' or '.join(suffixes)} file")
@@ -51,7 +53,13 @@ class Layout:
 
 def plain(name: str) -> bool:
     """Whether a name from outside is one of a file or folder, and no way to another place."""
-    return name not in ("", ".", "..") and not any(mark in name for mark in "/\\:\0")
+    short = len(name.encode("utf-8", "replace")) <= _LONGEST_NAME
+    return short and name not in ("", ".", "..") and not any(mark in name for mark in "/\\:\0\n\r\x1b")
+
+
+def numbered(path: Path) -> list[str | int]:
+    """Orders names as people count: 2 before 10."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", path.name)]
 
 
 def subfolders(folder: Path) -> list[str]:

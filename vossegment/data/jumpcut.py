@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence as ListOf
 from pathlib import Path, PurePosixPath
 
-from vossegment.data.folders import IMAGE_SUFFIXES, Layout, plain, selected
+from vossegment.data.folders import IMAGE_SUFFIXES, Layout, numbered, plain, selected
 from vossegment.data.segtrack import BinarySequence
 
 LIST = "list.txt"
@@ -54,10 +54,13 @@ def _clip(layout: Layout, name: str, line: int, frames: str, masks: str, images:
 def _matching(layout: Layout, line: int, pattern: str) -> tuple[Path, ...]:
     """The pictures that a pattern names, inside the root; ``%05d`` stands for any digits."""
     where = PurePosixPath(pattern)
-    if where.is_absolute() or ".." in where.parts or not where.name or "**" in pattern:
+    if where.is_absolute() or "**" in pattern or not where.parts or not all(plain(part) for part in where.parts):
         raise layout.fault(layout.root / LIST, f"line {line}: pattern '{pattern}' does not name files of the folder")
-    files = sorted(layout.root.glob(re.sub(r"%\d*d", "*", pattern)))
+    files = sorted(layout.root.glob(re.sub(r"%\d*d", "*", pattern)), key=numbered)
     files = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")]
+    if "%" in where.name:
+        exact = "[0-9]+".join(re.escape(part).replace(r"\*", ".*") for part in re.split(r"%\d*d", where.name))
+        files = [path for path in files if re.fullmatch(exact, path.name)]
     if not files:
         raise layout.fault(layout.root / LIST, f"line {line}: no picture fits '{pattern}'")
     return tuple(files)

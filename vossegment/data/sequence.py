@@ -97,8 +97,9 @@ def read_image(path: Path) -> Image:
     return cv2.cvtColor(data, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
-def read_labels(path: Path, *, palette: npt.NDArray[np.uint8] | None = None) -> LabelMap:
-    """Indexed or one-channel PNG as ``(H, W)`` uint8 label map, or one in the colours of ``palette`` ``(256, 3)``.
+def read_labels(path: Path, *, palette: npt.NDArray[np.uint8] | None = None, merged: bool = False) -> LabelMap:
+    """Indexed or one-channel PNG as ``(H, W)`` uint8 label map, or one in the colours of ``palette`` ``(256, 3)``; of
+    other colours, if ``merged``, what is not black is object 1.
 
     Raises DataError naming the file.
     """
@@ -109,7 +110,10 @@ def read_labels(path: Path, *, palette: npt.NDArray[np.uint8] | None = None) -> 
                 return np.frombuffer(picture.tobytes(), np.uint8).reshape(picture.height, picture.width).copy()
             if picture.mode == "1":
                 return np.array(picture, dtype=np.uint8)
-            labels = None if palette is None else _by_colours(np.array(picture.convert("RGB")), palette)
+            colours = np.array(picture.convert("RGB"))
+            labels = None if palette is None else _by_colours(colours, palette)
+            if labels is None and merged:
+                return np.asarray(colours.any(2), np.uint8)
             if labels is None:
                 raise DataError(f"{path}: a {picture.mode} picture, wanted an indexed or one-channel label map")
             return labels

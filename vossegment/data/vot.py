@@ -29,6 +29,7 @@ from vossegment.tracking.types import Box, Image
 Region = npt.NDArray[np.float64]
 """Corners x, y of a box, in order round it, either way: ``(4, 2)``."""
 
+_FARTHEST = 1e6
 _FRAME = re.compile(r"\d{8}\.jpg")
 
 
@@ -99,9 +100,9 @@ def read_region(text: str) -> Region:
     try:
         numbers = [float(part) for part in text.replace("\t", ",").split(",")]
     except ValueError:
-        raise ValueError(f"'{text}' is not numbers with commas between") from None
-    if not all(math.isfinite(value) for value in numbers):
-        raise ValueError(f"'{text}' holds a number that is not finite")
+        raise ValueError(f"'{text[:80]}' is not numbers with commas between") from None
+    if not all(math.isfinite(value) and abs(value) < _FARTHEST for value in numbers):
+        raise ValueError(f"'{text[:80]}' holds a number that is no place in a picture")
     if len(numbers) == 4:
         x, y, w, h = numbers
         numbers = [x, y, x + w, y, x + w, y + h, x, y + h]

@@ -11,6 +11,7 @@ Objects enter late: one is followed from the first frame that its list names. La
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from collections.abc import Sequence as ListOf
 from pathlib import Path
@@ -21,6 +22,7 @@ from vossegment.data.sequence import FileSequence
 
 SEEN, UNSEEN = "seen", "unseen"
 _MOST_BYTES = 256 << 20
+_ID = re.compile(r"[1-9][0-9]{0,2}")
 
 _Objects = Mapping[str, Any]
 
@@ -68,7 +70,9 @@ def _videos(layout: Layout, path: Path) -> Mapping[str, _Objects]:
     found = {}
     for name, entry in videos.items():
         objects = entry.get("objects") if isinstance(entry, dict) else None
-        if not plain(name) or not isinstance(objects, dict) or not all(isinstance(o, dict) for o in objects.values()):
+        if not plain(name) or not isinstance(objects, dict) or not objects:
+            raise layout.fault(path, f"video {ascii(name)[:80]} is not told as name and objects")
+        if not all(isinstance(o, dict) for o in objects.values()):
             raise layout.fault(path, f"video '{name}' is not told as name and objects")
         found[name] = objects
     return found
@@ -92,7 +96,7 @@ def _sequence(layout: Layout, folder: Path, name: str, objects: _Objects, seen: 
     for number, entry in objects.items():
         frames = entry.get("frames")
         listed = isinstance(frames, list) and frames and all(isinstance(frame, str) for frame in frames)
-        if not number.isdecimal() or not 1 <= int(number) < 255 or not listed:
+        if not _ID.fullmatch(number) or not 1 <= int(number) < 255 or not listed:
             raise layout.fault(folder / "meta.json", f"object '{number}' of '{name}' is not told as number and frames")
         entered = min(frames)
         if entered not in masks:

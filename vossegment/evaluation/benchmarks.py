@@ -189,7 +189,7 @@ BENCHMARKS = {
             strict=True,
             skip=frozenset({FIRST}),
             split="all",
-            follows="a mean over each object's frames, then over the objects; frame 0 is given and does not count",
+            follows="Li et al.: a mean over each object's frames, then over the objects",
             summary=_over_sequences,
         ),
     )

@@ -119,8 +119,8 @@ def read_report(path: Path) -> dict[str, Any]:
         if not isinstance(content.get(key), dict):
             raise DataError(f"{path}: damaged, '{key}' is missing; score again")
     for name, part in content["sequences"].items():
-        if not isinstance(part, dict):
-            raise DataError(f"{path}: damaged at sequence '{name}'; score again")
+        if not isinstance(part, dict) or not name.isprintable():
+            raise DataError(f"{path}: damaged at sequence {name!a}; score again")
     return content
 
 
@@ -260,8 +260,12 @@ def _number(content: Any, path: Iterable[str]) -> float | None:
     """The finite number at ``path``, None where there is none."""
     for key in path:
         content = content.get(key) if isinstance(content, Mapping) else None
-    known = isinstance(content, int | float) and not isinstance(content, bool) and math.isfinite(content)
-    return float(content) if known else None
+    if not isinstance(content, int | float) or isinstance(content, bool):
+        return None
+    try:
+        return float(content) if math.isfinite(content) else None
+    except OverflowError:
+        return None
 
 
 def _cells(row: Row, comparison: Comparison, best: Mapping[str, float]) -> list[Text]:

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from vossegment.data.sequence import Sequence
 from vossegment.errors import DataError
 from vossegment.evaluation.report_file import SCHEMA
-from vossegment.evaluation.results import frame_name, result_labels
+from vossegment.evaluation.results import result_labels
 from vossegment.evaluation.scoring import check_size
 from vossegment.tracking.types import Image, LabelMap
 from vossegment.whole_files import make_folder
@@ -109,17 +110,17 @@ def _truth(clip: Sequence, index: int) -> LabelMap:
     return truth
 
 
-def folder_of(results: Path, part: Part) -> Path:
-    """Where the masks lie that were propagated from a part's key frame: ``<clip>/<key frame>/<frame>.png`` [ours]."""
-    return results / part.name / f"{part.begin:05d}"
+def _file(results: Path, part: Part, index: int) -> Path:
+    """Where a mask lies that was propagated from a part's key frame: ``<clip>/<key frame>/<frame>.png``, both counted
+    from the clip's first frame by five digits [ours]."""
+    return results / part.name / f"{part.begin:05d}" / f"{part.begin + index:05d}.png"
 
 
 def from_folder(results: Path) -> Callable[[Part, tuple[int, ...]], Mapping[int, LabelMap]]:
     """Masks that a program wrote. Raises DataError naming one that is missing."""
 
     def read(part: Part, distances: tuple[int, ...]) -> Mapping[int, LabelMap]:
-        folder = folder_of(results, part)
-        return {d: result_labels(folder / f"{frame_name(part.sequence, part.begin + d)}.png") for d in distances}
+        return {d: result_labels(_file(results, part, d), merged=True) for d in distances}
 
     return read
 
@@ -139,10 +140,10 @@ class Tracked:
         self.seconds += time.perf_counter() - began
         self.frames += len(labels)
         if self.save_to is not None:
-            folder = folder_of(self.save_to, part)
-            make_folder(folder)
             for index, label_map in enumerate(labels):
-                write_labels(folder / f"{frame_name(part.sequence, part.begin + index)}.png", label_map)
+                path = _file(self.save_to, part, index)
+                make_folder(path.parent)
+                write_labels(path, label_map)
         return {distance: labels[distance] for distance in distances}
 
 
@@ -162,8 +163,8 @@ def errors_json(clips: ListOf[ClipErrors], about: Mapping[str, Any]) -> dict[str
         "global": {f"error@{distance}": value for distance, value in mean_errors(clips).items()},
         "sequences": {
             clip.name: {
-                f"error@{distance}": {"mean": clip.mean(distance), "keys": {str(k): v for k, v in values.items()}}
-                for distance, values in clip.errors.items()
+                **{f"error@{distance}": clip.mean(distance) for distance in DISTANCES},
+                "keys": {str(d): {str(k): v for k, v in values.items()} for d, values in clip.errors.items()},
             }
             for clip in clips
         },
@@ -177,7 +178,7 @@ def errors_table(clips: ListOf[ClipErrors]) -> Table:
     for distance in DISTANCES:
         table.add_column(f"error@{distance}", justify="right")
     for clip in clips:
-        table.add_row(clip.name, *(_percent(clip.mean(distance)) for distance in DISTANCES))
+        table.add_row(Text(clip.name), *(_percent(clip.mean(distance)) for distance in DISTANCES))
     means = mean_errors(clips)
     table.add_section()
     table.add_row("mean", *(_percent(means.get(distance)) for distance in DISTANCES), style="bold")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vossegment.data.sequence import Sequence
+from vossegment.data.sequence import FileSequence, Sequence
 from vossegment.errors import DataError
 from vossegment.evaluation.benchmarks import Benchmark, Scores
 from vossegment.evaluation.page import Moment
@@ -75,7 +75,7 @@ def moments_of(scores: Scores, sequences: ListOf[Sequence], results: Path, most:
 def _moment(sequence: Sequence, place: Place, predicted: LabelMap, benchmark: Benchmark) -> Moment:
     truth = sequence.labels(place.index)
     assert truth is not None  # it was scored
-    image = _image(sequence, place.index)
+    image = _image(sequence, place.index, truth)
     maps = (_as_scored(labels, place.id, benchmark) for labels in (truth, predicted))
     return Moment(place.sequence, place.id, place.index, place.region, image, *maps)
 
@@ -86,9 +86,12 @@ def _as_scored(labels: LabelMap, number: int, benchmark: Benchmark) -> LabelMap:
     return np.where(own, number, labels if benchmark.strict else 0).astype(np.uint8)
 
 
-def _image(sequence: Sequence, index: int) -> Image | None:
-    """The picture, where it is there: masks are scored without it."""
+def _image(sequence: Sequence, index: int, truth: LabelMap) -> Image | None:
+    """The picture, where it is there and of the masks' size: they are scored without it."""
+    if isinstance(sequence, FileSequence) and not sequence.image_paths[index].is_file():
+        return None
     try:
-        return sequence.image(index)
+        image = sequence.image(index)
     except DataError:
         return None
+    return image if image.shape[:2] == truth.shape else None

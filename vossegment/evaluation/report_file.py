@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,16 @@ def in_percent(benchmark: str) -> bool:
     return not benchmark.startswith("vot")
 
 
-def check_folder(folder: Path, overwrite: bool) -> None:
-    """Raises OutputError where ``folder`` is a file, or holds a report that may not be replaced."""
+def check_folder(folder: Path, overwrite: bool, name: str = NAME) -> None:
+    """Raises OutputError where ``folder`` cannot be one, or holds a file of this ``name`` that may not be replaced."""
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: a file; choose a folder with --out")
-    if (folder / NAME).exists() and not overwrite:
-        raise OutputError(f"{folder}: holds a report already; use --overwrite or choose another --out")
+    above = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise OutputError(f"{folder}: no folder can be made in {above}; choose another --out")
+    if (folder / name).exists() and not overwrite:
+        what = "a report" if name == NAME else f"a {name}"
+        raise OutputError(f"{folder}: holds {what} already; use --overwrite or choose another --out")
 
 
 def as_text(content: Mapping[str, Any]) -> str:

@@ -25,12 +25,13 @@ def result_path(folder: Path, sequence: Sequence, index: int) -> Path:
     return folder / sequence.name / f"{frame_name(sequence, index)}.png"
 
 
-def result_labels(path: Path) -> LabelMap:
-    """A result's label map ``(H, W)`` uint8, indexed or one-channel, or in the colours of the DAVIS palette.
+def result_labels(path: Path, *, merged: bool = False) -> LabelMap:
+    """A result's label map ``(H, W)`` uint8, indexed or one-channel, or in the colours of the DAVIS palette; of any
+    colours where objects are ``merged``: what is not black is object 1.
 
     Raises DataError naming the file.
     """
-    return read_labels(path, palette=PALETTE)
+    return read_labels(path, palette=PALETTE, merged=merged)
 
 
 def check_results(sequences: Iterable[Sequence], folder: Path, counted: Mapping[str, ListOf[int]]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vossegment.data.sequence import Sequence
-from vossegment.errors import OutputError
+from vossegment.errors import DataError, OutputError
 from vossegment.evaluation.baselines import BASELINES
 from vossegment.evaluation.benchmarks import Benchmark, Scores
 from vossegment.evaluation.report_file import as_text, write_files
@@ -51,10 +51,10 @@ def evaluate(
 ) -> Evaluation:
     """Tracks each sequence, writes ``save_to/<sequence>/<frame>.png`` where asked, and scores it.
 
-    ``track_sequence`` gives a sequence's label maps, ``(H, W)`` uint8, one a frame from frame 0 on; none may be written
-    over later. ``resume``: a sequence whose masks all lie in ``save_to`` is not tracked again. ``on_sequence`` is called
-    after each sequence. Raises DataError where the truth is incomplete, before anything is tracked, or where the maps do
-    not fit it; OutputError where they cannot be written.
+    ``track_sequence`` gives a sequence's label maps, ``(H, W)`` uint8, one a frame from frame 0 on; none may be
+    written over later. ``resume``: a sequence whose masks all lie in ``save_to`` is not tracked again. ``on_sequence``
+    is called after each sequence. Raises DataError where the truth is incomplete, before anything is tracked, or where
+    the maps do not fit it; OutputError where they cannot be written.
     """
     for sequence in sequences:
         check_sequence(sequence, benchmark)
@@ -107,9 +107,11 @@ def begin(folder: Path, run: Mapping[str, Any], *, resume: bool = False, overwri
 
 
 def kept(sequence: Sequence, folder: Path) -> list[LabelMap] | None:
-    """The label maps that a run has left in ``folder``; None where one is missing."""
-    paths = [result_path(folder, sequence, index) for index in range(len(sequence))]
-    return [result_labels(path) for path in paths] if all(path.is_file() for path in paths) else None
+    """The label maps that a run has left in ``folder``; None where one is missing or cannot be read."""
+    try:
+        return [result_labels(result_path(folder, sequence, index)) for index in range(len(sequence))]
+    except DataError:
+        return None
 
 
 def save(sequence: Sequence, labels: ListOf[LabelMap], folder: Path) -> None:

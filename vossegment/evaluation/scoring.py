@@ -106,7 +106,7 @@ def score_sequence_beside(
 def _from_folder(sequence: Sequence, folder: Path, benchmark: Benchmark) -> Iterator[Named]:
     for index in frames_that_count(sequence, benchmark):
         path = result_path(folder, sequence, index)
-        yield index, str(path), result_labels(path)
+        yield index, str(path), result_labels(path, merged=not benchmark.strict)
 
 
 def _from_memory(sequence: Sequence, labels: Iterable[LabelMap], benchmark: Benchmark) -> Iterator[Named]:
@@ -140,14 +140,14 @@ def _measure(
     sequence: Sequence, streams: Mapping[str, Iterator[Named]], benchmark: Benchmark
 ) -> dict[str, SequenceScores]:
     counted = objects_that_count(sequence, benchmark)
-    ids = list(counted)
+    ids, highest = list(counted), max(benchmark.objects(sequence))
     found = {name: _Results({n: [] for n in ids}, {n: [] for n in ids}) for name in streams}
     for index in frames_that_count(sequence, benchmark):
         truth = _truth(sequence, index)
         true = {n: Silhouette(benchmark.mask(truth, n)) for n in ids if index in counted[n]}
         for name, stream in streams.items():
             _, source, labels = next(stream)
-            check_map(labels, truth.shape, source, sequence, max(ids), benchmark)
+            check_map(labels, truth.shape, source, sequence, highest, benchmark)
             result = found[name]
             for number, silhouette in true.items():
                 other = result.silhouette(labels, number, benchmark)
@@ -227,7 +227,9 @@ def check_sequence(sequence: Sequence, benchmark: Benchmark) -> None:
     """Raises DataError where nothing of the sequence counts, or its truth is hidden."""
     counted = frames_that_count(sequence, benchmark)
     if not counted and not benchmark.late:
-        raise DataError(f"{sequence.name}: {len(sequence)} frames, none left without the first and the last")
+        if len(sequence) == 1:  # all that is known of it
+            raise _hidden(sequence, 1)
+        raise DataError(f"{sequence.name}: {len(sequence)} frames, and none counts ({benchmark.rule})")
     hidden = [index for index in (0, *counted) if not has_truth(sequence, index)] if not benchmark.late else []
     if hidden or not counted:
         raise _hidden(sequence, hidden[0] if hidden else None)

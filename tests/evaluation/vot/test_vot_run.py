@@ -126,12 +126,14 @@ def test_four_numbers(moving: VotSequence, tmp_path: Path) -> None:
     [
         (["1"] * 2, "2 answers for 60 frames"),
         (["1", "3", *["0"] * 58], "line 2: '3', wanted 0, 1, 2 or a region"),
-        (["1", "nan,1,2,3", *["0"] * 58], "line 2: .* not finite"),
+        (["1", "nan,1,2,3", *["0"] * 58], "line 2: .* no place in a picture"),
         (["1", "1,2,3", *["0"] * 58], "line 2: 3 numbers"),
         (["0,0,5,5", *["0"] * 59], "frame 1 has an answer, but nothing was begun"),
         (["1", "2", "2", *["0"] * 57], "frame 3 has an answer, but nothing was begun"),
         (["1", "1", *["0"] * 58], "frame 2 begins anew"),
         (["1", "", *["0"] * 58], "line 2: ''"),
+        (["1", "1e300,1,2,3", *["0"] * 58], "line 2: .* no place in a picture"),
+        (["0"] * 60, "no frame begins the tracker"),
     ],
 )
 def test_wrong_results(moving: VotSequence, tmp_path: Path, lines: list[str], told: str) -> None:

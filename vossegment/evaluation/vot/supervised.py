@@ -75,3 +75,5 @@ def _check(name: str, codes: ListOf[int | None]) -> None:
             raise DataError(f"{name}: frame {number} has an answer, but nothing was begun (1) before it")
         if code in (BEGUN, FAILED):
             running = code == BEGUN
+    if BEGUN not in codes:
+        raise DataError(f"{name}: no frame begins the tracker (1)")
