@@ -142,7 +142,7 @@ def test_videos_are_shown() -> None:
 @pytest.mark.parametrize(
     ("maps", "said"),
     [
-        ([labels((1, 1, 9, 9))] * 2, "none left"),
+        ([labels((1, 1, 9, 9))] * 2, "and none counts"),
         ([labels((1, 1, 9, 9)), None, None], "no truth for frame 1"),
         ([labels()] * 3, "no mask of object 1"),
         ([labels()], "no mask of object 1"),
