@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_sets import jumpcut, segtrack, square, write_image, write_mask, youtube
+from small_sets import jumpcut, segtrack, square, write_binary, write_image, write_mask, youtube
 
 from vossegment.data.jumpcut import jumpcut_clips
 from vossegment.data.segtrack import segtrack_sequences
@@ -162,6 +162,17 @@ def test_worst_moments(tmp_path: Path) -> None:
         np.testing.assert_array_equal(ours.truth, other.truth)
         assert ours.image is not None
     assert not list(worst_places(score_sequence(sequences[0], exact(sequences[0]), SEGTRACK)))
+
+
+def test_moments_of_colours(tmp_path: Path) -> None:
+    """Where objects are merged, results of any colour are scored, and shown."""
+    segtrack(tmp_path / "data")
+    sequence = segtrack_sequences(tmp_path / "data")[0]
+    for i in range(4):
+        path = tmp_path / f"r/one/one_{i + 1:03d}.png"
+        write_binary(path, square(9), value=77)
+    scores = score([sequence], tmp_path / "r", BENCHMARKS["davis2016"])
+    assert [m.index for m in moments_of(scores, [sequence], tmp_path / "r")] == [1]
 
 
 def test_moments_without_pictures(tmp_path: Path) -> None:

@@ -67,7 +67,8 @@ def moments_of(scores: Scores, sequences: ListOf[Sequence], results: Path, most:
     found = []
     for place in places:
         sequence = by_name[place.sequence]
-        labels = result_labels(result_path(results, sequence, place.index))
+        path = result_path(results, sequence, place.index)
+        labels = result_labels(path, merged=not scores.benchmark.strict)
         found.append(_moment(sequence, place, labels, scores.benchmark))
     return found
 
