@@ -163,10 +163,16 @@ def _cropped(frame: Tensor, windows: Tensor, size: int, fill: Tensor, k: int) ->
     return sampled + (1 - across * down)[:, None] * fill[:, :, None, None]
 
 
-def regions(windows: Tensor, size: int, height: int, width: int) -> list[tuple[int, int, int, int]]:
-    """The part of the frame under each window, clipped: y0, y1, x0, x1 (empty: y1 <= y0 or x1 <= x0)."""
-    corners = windows.new_tensor([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]])
-    points = (windows @ corners.T).cpu()  # (N, 2, 4)
+def regions(
+    windows: Tensor, size: int, height: int, width: int, boxes: Tensor | None = None
+) -> list[tuple[int, int, int, int]]:
+    """The part of the frame under each window, or under ``boxes`` ``(N, 4)`` x0 y0 x1 y1 of its pixels, clipped: y0,
+    y1, x0, x1 (empty: y1 <= y0 or x1 <= x0)."""
+    if boxes is None:
+        boxes = windows.new_tensor([0, 0, size, size]).expand(len(windows), 4)
+    ones = torch.ones_like(boxes[:, 0])
+    corners = torch.stack([boxes[:, [0, 2, 0, 2]], boxes[:, [1, 1, 3, 3]], ones[:, None].expand(-1, 4)], 1)
+    points = (windows @ corners).cpu()  # (N, 2, 4)
     low, high = points.amin(2).floor().int().tolist(), points.amax(2).ceil().int().tolist()
     return [
         (max(y0, 0), min(y1, height), max(x0, 0), min(x1, width)) for (x0, y0), (x1, y1) in zip(low, high, strict=True)

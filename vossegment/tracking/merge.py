@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 
 from vossegment.tracking.geometry import paste_array, regions
 from vossegment.tracking.types import LabelMap, Result
@@ -13,17 +15,18 @@ from vossegment.tracking.types import LabelMap, Result
 def label_map(result: Result, ids: Sequence[int], height: int, width: int, *, threshold: float = 0.5) -> LabelMap:
     """``(height, width)`` uint8: where masks overlap, the likelier object; 0 where none passes ``threshold``.
 
-    Each mask is pasted only into the part of the frame that its window covers.
+    Each mask is pasted only into the part of the frame where it can pass.
     """
     labels = np.zeros((height, width), np.uint8)
     best = np.full((height, width), threshold, np.float32) if len(ids) > 1 else None
-    size = result.masks.shape[-1]
-    masks, windows = result.masks.float().cpu().numpy(), result.windows.double().cpu().numpy()
-    for i, region in enumerate(regions(result.windows, size, height, width)):
+    masks, windows = result.masks.float().cpu().numpy(), result.windows.cpu()
+    passing = windows.new_tensor([_passing(mask, threshold) for mask in masks]).view(-1, 4)
+    places = regions(windows, result.masks.shape[-1], height, width, passing)
+    for i, (region, window) in enumerate(zip(places, windows.double().numpy(), strict=True)):
         y0, y1, x0, x1 = region
         if y1 <= y0 or x1 <= x0:
             continue
-        mask = paste_array(masks[i], windows[i], region)
+        mask = paste_array(masks[i], window, region)
         if best is None:
             labels[y0:y1, x0:x1] = np.greater(mask, threshold).view(np.uint8) * np.uint8(ids[i])
             continue
@@ -31,3 +34,11 @@ def label_map(result: Result, ids: Sequence[int], height: int, width: int, *, th
         best[y0:y1, x0:x1][ahead] = mask[ahead]
         labels[y0:y1, x0:x1][ahead] = ids[i]
     return labels
+
+
+def _passing(mask: npt.NDArray[np.float32], threshold: float) -> tuple[int, int, int, int]:
+    """x0 y0 x1 y1 round all cells above ``threshold`` and their neighbours: between others, nothing is above it."""
+    x, y, w, h = cv2.boundingRect(np.greater(mask, threshold).view(np.uint8))
+    if not w:
+        return 0, 0, 0, 0
+    return max(x - 1, 0), max(y - 1, 0), min(x + w + 1, mask.shape[1]), min(y + h + 1, mask.shape[0])

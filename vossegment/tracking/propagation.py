@@ -215,7 +215,7 @@ class PropagationTracker:
         lost = (scores < enough) | (change > s.most_jump) | (change < 1 / s.most_jump)
         # What is not believed takes no pixels from others.
         masks = torch.where(lost[:, None, None], 0.0, masks)
-        others = torch.zeros_like(masks)
+        others = None
         if len(state) > 1:
             # Who is found by the looks alone has the better claim than who carried the place along.
             claims = torch.where(searched & ~lost, s.claim, 1.0)
@@ -228,7 +228,7 @@ class PropagationTracker:
         motion = torch.where((lost | searched)[:, None], 0.0, _motion(state.boxes, boxes))
         after = replace(
             state,
-            guidance=torch.where(lost[:, None, None], 0.0, signed(masks, others)),
+            guidance=masks if others is None else torch.where(lost[:, None, None], 0.0, signed(masks, others)),
             windows=windows,
             boxes=boxes,
             areas=torch.where(lost, state.areas, areas),
