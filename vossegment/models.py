@@ -43,7 +43,9 @@ PRESETS: dict[str, dict[str, float]] = {
     "vot2018": {"penalty": 0.10, "window_influence": 0.41, "rate": 0.32, "mask_threshold": 0.15},
 }
 """SiamMask's settings by benchmark [o]: config_davis, config_vot, config_vot18."""
-_GUIDED_SETTINGS = PropagationSettings(passes=0, refresh=4, refresh_above=0.85, claim=30.0, lead=0.5)
+_GUIDED_SETTINGS = PropagationSettings(
+    passes=0, refresh=4, refresh_above=0.85, claim=30.0, most_jump=8.0, steady=1.0, lead=0.5
+)
 
 
 @dataclass(frozen=True)

@@ -180,6 +180,20 @@ def test_lead(lead: float, growth: tuple[float, float], factors: tuple[float, fl
     assert place(found.windows) == pytest.approx((35 + 6 * lead, 35 - 4 * lead, expected), abs=1e-3)
 
 
+@pytest.mark.parametrize(("steady", "expected"), [(0.0, 12.0), (0.5, 15.0), (1.0, 30.0)])
+def test_steady(steady: float, expected: float) -> None:
+    """The window of an object that got smaller is made for its usual size, as far as asked; one that grew is its own
+    measure."""
+    t = tracker(Seeing(), steady=steady)
+    state = t.start(scene(), masked(ONE))
+    assert state.usual[0, :2].tolist() == [30, 30]
+    small = replace(state, boxes=torch.tensor([[20.0, 30, 32, 42]]))
+    found = t.step(small, scene())[1]
+    assert place(found.windows) == pytest.approx((26, 36, side((0, 0, expected, expected))), abs=1e-3)
+    large = replace(state, boxes=torch.tensor([[10.0, 10, 60, 55]]))
+    assert place(t.step(large, scene())[1].windows) == pytest.approx((35, 32.5, side((0, 0, 50, 45))), abs=1e-3)
+
+
 def test_motion() -> None:
     """Motion is the change of centre and log size between two boxes seen; 0 at the start and over a loss."""
     t = tracker(Seeing())

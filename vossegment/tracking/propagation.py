@@ -68,6 +68,8 @@ class PropagationSettings:
     most_growth: float = 2.0
     still_for: int = 3
     """Frames for which a lost object is awaited where it was; then the window goes round."""
+    steady: float = 0.0
+    """The window is made for no less than this times the usual width and height."""
     lead: float = 0.0
     """Share of the last frame's motion and growth by which the window runs ahead."""
     least_side: float = 2.0
@@ -86,7 +88,8 @@ class PropagationSettings:
             in_range(name, getattr(self, name), 0, 1000)
         for name in ("claim", "most_jump", "growth", "most_growth"):
             in_range(name, getattr(self, name), 1.0, math.inf)
-        in_range("lead", self.lead, 0.0, 2.0)
+        for name in ("lead", "steady"):
+            in_range(name, getattr(self, name), 0.0, 2.0)
         in_range("least_side", self.least_side, 1.0, math.inf)
 
 
@@ -257,8 +260,9 @@ class PropagationTracker:
         the place where it was last seen."""
         s = self.settings
         centres, sizes = _centred(state.boxes)
-        # What is lost may have been half hidden when it was last seen.
-        sizes = torch.where(state.lost_for[:, None] > 0, torch.maximum(sizes, state.usual[:, :2]), sizes)
+        # What is small now may be half hidden, and come back beside what is left; so what was lost.
+        least = torch.where(state.lost_for[:, None] > 0, 1.0, s.steady) * state.usual[:, :2]
+        sizes = torch.maximum(sizes, least)
         sides = object_side(sizes * torch.exp(s.lead * state.motion[:, 2:]).clamp(0.8, 1.25))
         sides = sides * torch.pow(s.growth, state.lost_for).clamp(max=s.most_growth)
         away = self._rounds[state.lost_for.long() % len(self._rounds)] * sides[:, None]
