@@ -142,6 +142,26 @@ def test_only_sure_answers_refresh() -> None:
     assert torch.equal(state.recent.colours[1], start.first.colours[1])
 
 
+@pytest.mark.parametrize(("under", "expected"), [(0.0, []), (0.5, [3, 6])])
+def test_far_moves_refresh_sooner(under: float, expected: list[int]) -> None:
+    """Between two refreshes in turn, an object that has left its last box by half is remembered anew; the one that
+    stays is not."""
+    t = tracker(Seeing(), refresh=100, refresh_under=under)
+    state, _ = t.step(t.start(scene(), masked(ONE, TWO)), scene())  # the first step's turn
+    renewed = []
+    for i in range(1, 7):
+        before = state
+        state, found = t.step(state, frame((moved(ONE, 4 * i, 0), (240.0, 60.0, 30.0 + i)), (TWO, BLUE)))
+        assert found.lost.tolist() == [False, False]
+        if not torch.equal(state.marked[0], before.marked[0]):
+            renewed.append(i)
+            assert state.recent.colours[0, -1, 0] == pytest.approx(30 + i, abs=0.5)
+            assert torch.equal(state.marked[0], state.boxes[0])
+        assert torch.equal(state.marked[1], before.marked[1])
+        assert torch.equal(state.recent.colours[1], before.recent.colours[1])
+    assert renewed == expected
+
+
 def test_follows() -> None:
     """A square that moves, grows and shrinks again is followed; each window is the last box's, by its formula, and the
     guidance in it the last mask."""
@@ -345,10 +365,13 @@ def refuse(guard: pytest.MonkeyPatch, owner: Any, names: Sequence[str]) -> None:
         guard.setattr(owner, name, refused, raising=False)
 
 
-@pytest.mark.parametrize("settings", [{}, {"refresh": 1, "mirrored": True, "lead": 0.5}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"refresh": 1, "mirrored": True, "lead": 0.5}, {"refresh": 9, "refresh_under": 0.6, "steady": 1.0}]
+)
 def test_step_asks_the_host_nothing(monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]) -> None:
     """No value of a tensor is read or decided on in Python during a step, as it runs on a device."""
-    monkeypatch.setattr("vossegment.tracking.geometry.host_may_read", lambda device: False)
+    for module in ("geometry", "propagation"):
+        monkeypatch.setattr(f"vossegment.tracking.{module}.host_may_read", lambda device: False)
     t, picture = tracker(Seeing(), **settings), frame((ONE, RED))
     state, found = t.step(t.start(scene(), prompts(ONE, TWO)), picture)
     assert found.lost.tolist() == [False, True]
@@ -356,7 +379,7 @@ def test_step_asks_the_host_nothing(monkeypatch: pytest.MonkeyPatch, settings: d
         refuse(guard, torch.Tensor, SYNCHRONISING)
         with pytest.raises(AssertionError, match="in a step"):  # the guard works
             bool(picture.sum() > 0)
-        t.step(state, picture)
+        state = t.step(state, picture)[0]
         t.step(state[:1], picture)
 
 

@@ -36,6 +36,14 @@ def object_side(sizes: Tensor) -> Tensor:
     return torch.maximum(2.0 * sizes.prod(1).sqrt(), 1.35 * sizes.amax(1)) + 8.0
 
 
+def box_overlaps(boxes: Tensor, others: Tensor) -> Tensor:
+    """IoU of boxes ``(N, 4)`` x0 y0 x1 y1 with those at the same place of ``others``, ``(N,)``."""
+    low, high = torch.maximum(boxes[:, :2], others[:, :2]), torch.minimum(boxes[:, 2:], others[:, 2:])
+    shared = (high - low).clamp(min=0).prod(1)
+    areas = [(b[:, 2:] - b[:, :2]).prod(1) for b in (boxes, others)]
+    return shared / (areas[0] + areas[1] - shared)
+
+
 def square_windows(centres: Tensor, sides: Tensor, size: int) -> Tensor:
     """Upright square windows: ``centres`` ``(N, 2)``, ``sides`` ``(N,)`` in frame pixels -> ``(N, 2, 3)``."""
     scale = sides / size

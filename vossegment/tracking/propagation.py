@@ -18,8 +18,10 @@ from torch import Tensor
 from vossegment.tracking.aggregation import aggregated, signed
 from vossegment.tracking.geometry import (
     between,
+    box_overlaps,
     crop,
     cut,
+    host_may_read,
     mask_boxes,
     mean_colour,
     object_side,
@@ -52,6 +54,8 @@ class PropagationSettings:
     refresh: int = 0
     """Every so many frames a confident answer becomes a second reference beside the first; 0: never."""
     refresh_above: float = 0.9
+    refresh_under: float = 0.0
+    """Sooner, once the box overlaps by less than this with the one that the second reference was made in."""
     lost_below: float = 0.6
     """Confidence (mean probability inside the mask) under which the object counts as lost."""
     found_above: float = 0.8
@@ -82,7 +86,7 @@ class PropagationSettings:
         if self.size % 32:
             raise ValueError(f"'size': {self.size}, wanted a multiple of 32")
         in_range("size", self.size, 32, 1024)
-        for name in ("mask_threshold", "refresh_above", "lost_below", "found_above", "memory"):
+        for name in ("mask_threshold", "refresh_above", "refresh_under", "lost_below", "found_above", "memory"):
             in_range(name, getattr(self, name), 0.0, 1.0)
         for name in ("passes", "refresh", "still_for"):
             in_range(name, getattr(self, name), 0, 1000)
@@ -101,7 +105,7 @@ class PropagationState:
     and ``areas`` ``(N,)`` where last seen, in frame pixels; ``usual`` ``(N, 3)`` the running mean of width, height and
     area; ``motion`` ``(N, 4)`` the last change of centre and log
     size; ``lost_for`` ``(N,)`` frames since; ``fill`` ``(N, 3)`` the mean colour of the first frame; ``first`` and
-    ``recent`` references. ``age`` counts frames.
+    ``recent`` references, ``marked`` ``(N, 4)`` the boxes when ``recent`` was made. ``age`` counts frames.
     """
 
     guidance: Tensor
@@ -114,6 +118,7 @@ class PropagationState:
     fill: Tensor
     first: Any
     recent: Any
+    marked: Tensor
     age: int = 0
 
     def __len__(self) -> int:
@@ -191,6 +196,7 @@ class PropagationTracker:
             fill=fill,
             first=reference,
             recent=reference,
+            marked=boxes,
         )
 
     @torch.inference_mode()
@@ -226,8 +232,8 @@ class PropagationTracker:
         found, seen = mask_boxes(masks > s.mask_threshold, windows)
         found, lost = self._clipped(found, frame), lost | ~seen
         masks = torch.where(lost[:, None, None], 0.0, masks)
-        recent = self._refreshed(state, looked, masks, (scores > s.refresh_above) & ~lost)
         boxes = torch.where(lost[:, None], state.boxes, found)
+        recent, marked = self._refreshed(state, looked, masks, boxes, (scores > s.refresh_above) & ~lost)
         motion = torch.where((lost | searched)[:, None], 0.0, _motion(state.boxes, boxes))
         after = replace(
             state,
@@ -239,21 +245,30 @@ class PropagationTracker:
             motion=motion,
             lost_for=torch.where(lost, state.lost_for + 1, 0.0),
             recent=recent,
+            marked=marked,
             age=state.age + 1,
         )
         return after, Result(boxes, scores, masks, windows, lost, boxes)
 
-    def _refreshed(self, state: PropagationState, looked: Any, masks: Tensor, sure: Tensor) -> Any:
-        """The second reference: from this frame where it is time and the answer ``sure``, else as it was. Another look
-        at the frame, with its own mask as guidance, would be worth no more than the one that was had [ours]."""
-        if not self.settings.refresh or state.age % self.settings.refresh:
-            return state.recent
+    def _refreshed(
+        self, state: PropagationState, looked: Any, masks: Tensor, boxes: Tensor, sure: Tensor
+    ) -> tuple[Any, Tensor]:
+        """The second reference and its box: from this frame where it is time and the answer ``sure``, else as they
+        were. Another look at the frame, with its own mask as guidance, would be worth no more than the one that was
+        had [ours]."""
+        s = self.settings
+        if not s.refresh:
+            return state.recent, state.marked
+        if state.age % s.refresh:
+            sure = sure & (box_overlaps(boxes, state.marked) < s.refresh_under)
+            if not s.refresh_under or (host_may_read(sure.device) and not sure.any()):
+                return state.recent, state.marked
         new = self.network.remember(looked, masks)
 
         def chosen(a: Tensor, b: Tensor) -> Tensor:
             return torch.where(sure.view(-1, *[1] * (a.dim() - 1)), a, b)
 
-        return each(chosen, new, state.recent)
+        return each(chosen, new, state.recent), chosen(boxes, state.marked)
 
     def _ahead(self, state: PropagationState, frame: Tensor) -> Tensor:
         """This frame's windows: round the last box, ahead by its motion. A lost object's window grows, and goes round
