@@ -44,7 +44,15 @@ PRESETS: dict[str, dict[str, float]] = {
 }
 """SiamMask's settings by benchmark [o]: config_davis, config_vot, config_vot18."""
 _GUIDED_SETTINGS = PropagationSettings(
-    passes=0, refresh=4, refresh_above=0.85, refresh_under=0.6, claim=30.0, most_jump=8.0, steady=1.0, lead=0.5
+    passes=0,
+    refresh=4,
+    refresh_above=0.85,
+    refresh_under=0.6,
+    refresh_share=0.7,
+    claim=30.0,
+    most_jump=8.0,
+    steady=1.0,
+    lead=0.5,
 )
 
 

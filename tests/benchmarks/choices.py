@@ -4,7 +4,9 @@ python tests/benchmarks/choices.py --data davis=DIR --data stills=DIR --holdout 
 
 A row for the model as it ships, and one for each `--row` of changed settings: J of the held-out videos from their
 first boxes (DAVIS-2017 rule), IoU of first masks on held-out stills, J of the demo clip, of the clips made by code,
-and of pairs of held-out videos, in which the object of one passes over the other's. `--only` leaves columns out.
+and of pairs of held-out videos, in which the object of one passes over the other's. `--only` leaves columns out;
+`--only every,thirds` scores every video, whether it was trained on or not, whole and by every third frame: it tells
+how a tracker's settings do where things are hidden or move far, not how well a network generalises.
 """
 
 from __future__ import annotations
@@ -80,6 +82,14 @@ def pairs(videos: ListOf[Sequence]) -> list[ArraySequence]:
     return [m for m in made if set(np.unique(m.label_maps[0])) >= {1, 2}]  # type: ignore[arg-type]
 
 
+def thinned(sequence: Sequence, step: int) -> ArraySequence:
+    """Every so many frames of a video, the first among them."""
+    kept = range(0, len(sequence), step)
+    labels = tuple(sequence.labels(i) for i in kept)
+    objects = {number: -(-first // step) for number, first in sequence.objects.items()}
+    return ArraySequence(sequence.name, tuple(sequence.image(i) for i in kept), labels, objects)
+
+
 def mean_region(sequences: ListOf[Sequence], tracker: Tracker) -> float:
     """J over all objects."""
     scored = [score_sequence(s, segment(s, tracker), RULE) for s in sequences]
@@ -100,7 +110,8 @@ def main() -> None:
     parser.add_argument("--row", action="append", default=[])
     parser.add_argument("--only", default="held,stills,demo,clips,pairs")
     options = parser.parse_args()
-    held = load_sets(options.data, tuple(options.holdout.split(","))).held_out
+    data = load_sets(options.data, tuple(name for name in options.holdout.split(",") if name))
+    held = data.held_out
     videos, stills = [s for s in held if len(s) > 1], [s for s in held if len(s) == 1]
     single = [s for s in videos if len(s.objects) == 1]
     made = {s.name: s for s in (vanishing(), approaching(), thin_start(), crossing())}
@@ -109,6 +120,8 @@ def main() -> None:
         "demo": [synthetic_clip()],
         **({name: [clip] for name, clip in made.items()} if "clips" in options.only else {}),
         "pairs": pairs(single) if "pairs" in options.only else [],
+        "every": (every := [s for s in (*data.sequences, *held) if len(s) > 1]),
+        "thirds": [thinned(s, 3) for s in every] if "thirds" in options.only else [],
     }
     columns = [n for n in (*groups, "stills") if n in options.only or n in made]
     print("| settings |", " | ".join(columns), "|\n|---|" + "---|" * len(columns))

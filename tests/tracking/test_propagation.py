@@ -162,6 +162,17 @@ def test_far_moves_refresh_sooner(under: float, expected: list[int]) -> None:
     assert renewed == expected
 
 
+@pytest.mark.parametrize(("share", "renewed"), [(0.0, True), (0.7, False)])
+def test_what_leaves_is_no_reference(share: float, renewed: bool) -> None:
+    """A mask of half the usual area does not become the second reference where seven tenths are wanted."""
+    t = tracker(Seeing(), refresh=1, refresh_share=share)
+    before = t.start(scene(), masked(ONE))
+    after, found = t.step(before, frame(((20.0, 20, 35, 50), RED)))
+    assert found.lost.tolist() == [False]
+    assert torch.equal(after.marked, found.boxes) == renewed
+    assert torch.equal(after.marked, before.marked) != renewed
+
+
 def test_follows() -> None:
     """A square that moves, grows and shrinks again is followed; each window is the last box's, by its formula, and the
     guidance in it the last mask."""

@@ -67,6 +67,22 @@ def test_found_needs_more_than_kept() -> None:
         assert state.lost_for.tolist() == [lost_for]
 
 
+@pytest.mark.parametrize(("within", "lost"), [(4.0, True), (16.0, False)])
+def test_found_within(within: float, lost: bool) -> None:
+    """A ninth of the usual area is kept from one frame to the next where the jump may be so large, but what was lost
+    is found only within the bound of its own."""
+    t = tracker(network := Scripted(rectangle(0.9)), most_jump=16.0, found_within=within)
+    state = t.start(scene(), masked(ONE))
+    small = rectangle(0.9, rows=(27, 37), columns=(27, 37))
+    network.logits = small
+    assert t.step(state, scene())[1].lost.tolist() == [False]
+    network.logits = NOTHING
+    state, found = t.step(state, scene())
+    assert found.lost.tolist() == [True]
+    network.logits = small
+    assert t.step(state, scene())[1].lost.tolist() == [lost]
+
+
 def test_usual_size() -> None:
     """What was half hidden before it was lost is searched, and compared, at the size it usually has."""
     t = tracker(network := Scripted(rectangle(0.9, columns=(18, 32))), growth=1.0, memory=0.9)

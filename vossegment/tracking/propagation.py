@@ -56,6 +56,8 @@ class PropagationSettings:
     refresh_above: float = 0.9
     refresh_under: float = 0.0
     """Sooner, once the box overlaps by less than this with the one that the second reference was made in."""
+    refresh_share: float = 0.0
+    """And never from a mask of less than this share of the usual area: what leaves is no reference."""
     lost_below: float = 0.6
     """Confidence (mean probability inside the mask) under which the object counts as lost."""
     found_above: float = 0.8
@@ -63,8 +65,9 @@ class PropagationSettings:
     claim: float = 1.0
     """Factor on the odds of an object in the frame in which it is found again."""
     most_jump: float = 4.0
-    """Factor by which a mask's area may differ from the last one's; beyond, the object counts as lost. What was lost
-    is compared with its usual area."""
+    """Factor by which a mask's area may differ from the last one's; beyond, the object counts as lost."""
+    found_within: float = 4.0
+    """Factor by which the area of what was lost and counts as found may differ from the usual one."""
     memory: float = 0.9
     """How slowly the usual size follows."""
     growth: float = 1.02
@@ -86,11 +89,19 @@ class PropagationSettings:
         if self.size % 32:
             raise ValueError(f"'size': {self.size}, wanted a multiple of 32")
         in_range("size", self.size, 32, 1024)
-        for name in ("mask_threshold", "refresh_above", "refresh_under", "lost_below", "found_above", "memory"):
+        for name in (
+            "mask_threshold",
+            "refresh_above",
+            "refresh_under",
+            "refresh_share",
+            "lost_below",
+            "found_above",
+            "memory",
+        ):
             in_range(name, getattr(self, name), 0.0, 1.0)
         for name in ("passes", "refresh", "still_for"):
             in_range(name, getattr(self, name), 0, 1000)
-        for name in ("claim", "most_jump", "growth", "most_growth"):
+        for name in ("claim", "most_jump", "found_within", "growth", "most_growth"):
             in_range(name, getattr(self, name), 1.0, math.inf)
         for name in ("lead", "steady"):
             in_range(name, getattr(self, name), 0.0, 2.0)
@@ -221,7 +232,8 @@ class PropagationTracker:
         before = torch.where(searched, state.usual[:, 2], state.areas)
         change = (areas + _FEW) / (before + _FEW)
         enough = torch.where(searched, s.found_above, s.lost_below)
-        lost = (scores < enough) | (change > s.most_jump) | (change < 1 / s.most_jump)
+        most = torch.where(searched, s.found_within, s.most_jump)
+        lost = (scores < enough) | (change > most) | (change < 1 / most)
         # What is not believed takes no pixels from others.
         masks = torch.where(lost[:, None, None], 0.0, masks)
         others = None
@@ -233,7 +245,8 @@ class PropagationTracker:
         found, lost = self._clipped(found, frame), lost | ~seen
         masks = torch.where(lost[:, None, None], 0.0, masks)
         boxes = torch.where(lost[:, None], state.boxes, found)
-        recent, marked = self._refreshed(state, looked, masks, boxes, (scores > s.refresh_above) & ~lost)
+        sure = (scores > s.refresh_above) & ~lost & (areas >= s.refresh_share * state.usual[:, 2])
+        recent, marked = self._refreshed(state, looked, masks, boxes, sure)
         motion = torch.where((lost | searched)[:, None], 0.0, _motion(state.boxes, boxes))
         after = replace(
             state,
