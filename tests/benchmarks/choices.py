@@ -113,6 +113,7 @@ def main() -> None:
     data = load_sets(options.data, tuple(name for name in options.holdout.split(",") if name))
     held = data.held_out
     videos, stills = [s for s in held if len(s) > 1], [s for s in held if len(s) == 1]
+    every = [s for s in (*data.sequences, *held) if len(s) > 1]
     single = [s for s in videos if len(s.objects) == 1]
     made = {s.name: s for s in (vanishing(), approaching(), thin_start(), crossing())}
     groups: dict[str, ListOf[Sequence]] = {
@@ -120,7 +121,7 @@ def main() -> None:
         "demo": [synthetic_clip()],
         **({name: [clip] for name, clip in made.items()} if "clips" in options.only else {}),
         "pairs": pairs(single) if "pairs" in options.only else [],
-        "every": (every := [s for s in (*data.sequences, *held) if len(s) > 1]),
+        "every": every,
         "thirds": [thinned(s, 3) for s in every] if "thirds" in options.only else [],
     }
     columns = [n for n in (*groups, "stills") if n in options.only or n in made]

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from choices import changed
 
-from vossegment.data.sequence import Sequence
 from vossegment.models import load
 from vossegment.runtime.prepare import choose_device
 from vossegment.training.held_out import score_held_out
@@ -75,13 +74,12 @@ def main() -> None:
     rows: dict[str, dict[str, float]] = {row or "as it is": {} for row in ("", *options.row)}
     for fold in range(options.folds):
         part, out = without_every(data, fold, options.folds), options.out / f"fold{fold}"
-        held: tuple[Sequence, ...] = tuple(part.held_out)
         settings = Settings(out, options.trunk, None, choose_device(options.device))
         done = (out / _FINISHED).is_file()
         weights = out / "weights.safetensors" if done else trained(recipe, part, settings)
         for row, found in rows.items():
             tracker = load(recipe.model, weights=weights, settings=None if row == "as it is" else changed(row))
-            found.update(score_held_out(held, tracker).videos)
+            found.update(score_held_out(part.held_out, tracker).videos)
         scored = sorted(next(iter(rows.values())))
         print(table(scored, rows), flush=True)
 

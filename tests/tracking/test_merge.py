@@ -81,7 +81,7 @@ def test_overlap_goes_to_the_likelier(first: float, second: float, winner: int) 
 )
 def test_regions(place: tuple[float, float, float], expected: tuple[int, int, int, int]) -> None:
     """The part of the frame under a window, rounded outwards and clipped."""
-    assert regions(squares(place), 16, HEIGHT, WIDTH) == [expected]
+    assert regions(squares(place), torch.tensor([[0.0, 0, 16, 16]]), HEIGHT, WIDTH) == [expected]
 
 
 @pytest.mark.parametrize("place", [(-40.0, 5.0, 16.0), (5.0, -16.0, 16.0), (60.0, 5.0, 16.0), (500.0, 900.0, 30.0)])

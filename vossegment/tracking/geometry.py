@@ -171,13 +171,9 @@ def _cropped(frame: Tensor, windows: Tensor, size: int, fill: Tensor, k: int) ->
     return sampled + (1 - across * down)[:, None] * fill[:, :, None, None]
 
 
-def regions(
-    windows: Tensor, size: int, height: int, width: int, boxes: Tensor | None = None
-) -> list[tuple[int, int, int, int]]:
-    """The part of the frame under each window, or under ``boxes`` ``(N, 4)`` x0 y0 x1 y1 of its pixels, clipped: y0,
-    y1, x0, x1 (empty: y1 <= y0 or x1 <= x0)."""
-    if boxes is None:
-        boxes = windows.new_tensor([0, 0, size, size]).expand(len(windows), 4)
+def regions(windows: Tensor, boxes: Tensor, height: int, width: int) -> list[tuple[int, int, int, int]]:
+    """The part of the frame under ``boxes`` ``(N, 4)`` x0 y0 x1 y1 of the windows' pixels, clipped: y0, y1, x0, x1
+    (empty: y1 <= y0 or x1 <= x0)."""
     ones = torch.ones_like(boxes[:, 0])
     corners = torch.stack([boxes[:, [0, 2, 0, 2]], boxes[:, [1, 1, 3, 3]], ones[:, None].expand(-1, 4)], 1)
     points = (windows @ corners).cpu()  # (N, 2, 4)

@@ -21,7 +21,7 @@ def label_map(result: Result, ids: Sequence[int], height: int, width: int, *, th
     best = np.full((height, width), threshold, np.float32) if len(ids) > 1 else None
     masks, windows = result.masks.float().cpu().numpy(), result.windows.cpu()
     passing = windows.new_tensor([_passing(mask, threshold) for mask in masks]).view(-1, 4)
-    places = regions(windows, result.masks.shape[-1], height, width, passing)
+    places = regions(windows, passing, height, width)
     for i, (region, window) in enumerate(zip(places, windows.double().numpy(), strict=True)):
         y0, y1, x0, x1 = region
         if y1 <= y0 or x1 <= x0:

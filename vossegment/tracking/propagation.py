@@ -270,11 +270,11 @@ class PropagationTracker:
         were. Another look at the frame, with its own mask as guidance, would be worth no more than the one that was
         had [ours]."""
         s = self.settings
-        if not s.refresh:
+        if not s.refresh or (state.age % s.refresh and not s.refresh_under):
             return state.recent, state.marked
-        if state.age % s.refresh:
+        if state.age % s.refresh:  # out of turn
             sure = sure & (box_overlaps(boxes, state.marked) < s.refresh_under)
-            if not s.refresh_under or (host_may_read(sure.device) and not sure.any()):
+            if host_may_read(sure.device) and not sure.any():
                 return state.recent, state.marked
         new = self.network.remember(looked, masks)
 
