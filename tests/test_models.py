@@ -14,7 +14,8 @@ from vossegment.cli import demo, evaluate, options, track
 from vossegment.errors import InputError
 from vossegment.models import DEFAULT, MODELS, find, load
 from vossegment.networks.guided import Guided
-from vossegment.tracking.propagation import PropagationSettings, PropagationTracker
+from vossegment.tracking.propagation import PropagationTracker
+from vossegment.tracking.propagation_settings import PropagationSettings
 from vossegment.tracking.siamese import SiameseSettings, SiameseTracker
 from vossegment.weights.load import save_weights
 

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from vossegment.errors import InputError, WeightsError, one_of
 from vossegment.networks.e3sn import E3SN
 from vossegment.networks.guided import Guided
-from vossegment.networks.mobilenet import MobileNetV2
+from vossegment.networks.mobilenet import MaskedMobileNetV2, MobileNetV2
 from vossegment.networks.resnet import resnet18, resnet50
 from vossegment.networks.siammask import SiamMask
 from vossegment.runtime.prepare import choose_device, choose_precision, prepare
-from vossegment.tracking.propagation import PropagationSettings, PropagationTracker
+from vossegment.tracking.propagation import PropagationTracker
+from vossegment.tracking.propagation_settings import PropagationSettings
 from vossegment.tracking.siamese import BoxFrom, SiameseSettings, SiameseTracker
 from vossegment.tracking.siamfc import SiamFCSettings, SiamFCTracker
 from vossegment.tracking.types import Prompts, Result, Rotated, Tracker
@@ -97,8 +98,14 @@ class Model:
 
 MODELS: dict[str, Model] = {
     "guided": Model(
-        "reference-guided propagation in the object's window, for CPUs",
+        "reference-guided propagation in the object's window, on MobileOne-S0",
         Guided,
+        "guided_mobileone_s0",
+        _GUIDED_SETTINGS,
+    ),
+    "guided_mobilenet_v2": Model(
+        "guided on MobileNetV2",
+        lambda: Guided(trunk=MaskedMobileNetV2()),
         "guided_mobilenet_v2",
         _GUIDED_SETTINGS,
     ),

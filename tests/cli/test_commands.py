@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from calls import said
 from PIL import Image as PillowImage
 
@@ -176,6 +177,8 @@ def test_train_in_two_stages(
         *(("siammask_small_base", 1), ("siammask_small_base", 2)),
         *(("siammask_small", 1), ("siammask_small", 2)),
     ]
+    seeds = [torch.load(p / "checkpoint.pt", weights_only=True)["seed"] for p in (out / "siammask_small_base", out)]
+    assert seeds == [0, 1]  # other samples in each stage
     assert said(capsys, *arguments, "--resume")[0] == 0  # nothing left to do
     assert said(capsys, *arguments[:-1], "steps=one")[0] == 2
 

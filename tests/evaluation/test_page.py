@@ -44,7 +44,7 @@ def report(sequences: dict[str, Any], **fields: Any) -> dict[str, Any]:
         "schema": 1,
         "benchmark": "davis2017",
         "rule": "every object for itself",
-        "model": {"name": "guided", "weights": "guided_mobilenet_v2", "start": "box"},
+        "model": {"name": "guided", "weights": "guided_mobileone_s0", "start": "box"},
         "results": None,
         "global": {"J": whole, "F": {**whole, "mean": 0.5}, "J&F": 0.561},
         "sequences": sequences,

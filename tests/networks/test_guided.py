@@ -9,9 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from vossegment.networks.guided import Guided, Reference, read_out
+from vossegment.networks.mobilenet import MaskedMobileNetV2
+from vossegment.networks.mobileone import MaskedMobileOneS0
+from vossegment.networks.trunk import MaskedTrunk
 from vossegment.runtime.prepare import prepare
 
 CPU = torch.device("cpu")
+TRUNKS = (MaskedMobileOneS0, MaskedMobileNetV2)
 
 
 def crops(n: int, size: int = 64) -> tuple[Tensor, Tensor]:
@@ -24,25 +28,25 @@ def crops(n: int, size: int = 64) -> tuple[Tensor, Tensor]:
 
 def reference_of(n: int, cells: int, keys: int = 6) -> Reference:
     directions = nn.functional.normalize(torch.randn(n, keys, cells), dim=1)
-    return Reference(directions, torch.rand(n, cells), torch.randn(n, 192))
+    return Reference(directions, torch.rand(n, cells), torch.randn(n, 512))
 
 
-@pytest.fixture(scope="module")
-def network() -> Guided:
+@pytest.fixture(scope="module", params=TRUNKS)
+def network(request: pytest.FixtureRequest) -> Guided:
     torch.manual_seed(5)
-    return Guided().eval()
+    return Guided(trunk=request.param()).eval()
 
 
 @pytest.mark.parametrize("size", [64, 96])
 @pytest.mark.parametrize("n", [1, 3])
 def test_shapes(network: Guided, size: int, n: int) -> None:
-    """64 numbers a cell at stride 16, their masks, two means of 96 numbers; logits of the crop's size."""
+    """64 numbers a cell at stride 16, their masks, two means of the features there; logits of the crop's size."""
     images, masks = crops(n, size)
     cells = (size // 16) ** 2
     with torch.no_grad():
         reference = network.reference(images, masks)
         logits = network.segment(reference, images, masks)
-    assert [tuple(part.shape) for part in reference] == [(n, 64, cells), (n, cells), (n, 192)]
+    assert [tuple(part.shape) for part in reference] == [(n, 64, cells), (n, cells), (n, 2 * network.trunk.channels[3])]
     assert logits.shape == (n, size, size)
     torch.testing.assert_close(reference.keys.norm(dim=1), torch.ones(n, cells))
     assert reference.masks.min() >= 0
@@ -58,7 +62,7 @@ def test_reference_cells(network: Guided) -> None:
     shares = masks.view(2, 4, 16, 4, 16).mean((2, 4)).flatten(1)
     torch.testing.assert_close(reference.masks, shares)
     for n in range(2):
-        inside, outside = reference.means[n, :96], reference.means[n, 96:]
+        inside, outside = reference.means[n].chunk(2)
         for mean, weight in ((inside, shares[n]), (outside, 1 - shares[n])):
             expected = sum(float(weight[c]) * f16[n, :, c] for c in range(16)) / (float(weight.sum()) + 1e-3)
             torch.testing.assert_close(mean, expected, rtol=1e-4, atol=1e-5)
@@ -70,7 +74,7 @@ def test_an_empty_mask_has_a_reference(network: Guided) -> None:
     with torch.no_grad():
         reference = network.reference(images, masks * 0)
         logits = network.segment(reference, images, masks * 0)
-    assert not reference.means[:, :96].any()
+    assert not reference.means.chunk(2, 1)[0].any()
     assert torch.isfinite(logits).all()
 
 
@@ -142,9 +146,10 @@ def test_guidance_and_reference_both_count(network: Guided) -> None:
         assert not torch.equal(network.segment(network.reference(images, masks.flip(1)), images, masks), first)
 
 
-def test_prepared_is_plain() -> None:
+@pytest.mark.parametrize("trunk", TRUNKS)
+def test_prepared_is_plain(trunk: type[MaskedTrunk]) -> None:
     """Folded and laid out for inference the network answers alike, and no batch norm is left."""
-    network = Guided().eval()
+    network = Guided(trunk=trunk()).eval()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             for tensor, low in ((module.weight, 0.5), (module.bias, -0.3), (module.running_mean, -0.3)):
@@ -166,7 +171,7 @@ def test_prepared_is_plain() -> None:
 
 def test_bfloat16(network: Guided) -> None:
     """Prepared in bfloat16 it takes float crops and masks all the same, and answers nearly alike."""
-    other = Guided()
+    other = Guided(trunk=type(network.trunk)())
     other.load_state_dict(network.state_dict())
     prepare(other, CPU, torch.bfloat16)
     images, masks = crops(2)

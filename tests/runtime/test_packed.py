@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vossegment.networks.guided import Guided
 from vossegment.networks.mobilenet import InvertedResidual
+from vossegment.networks.mobileone import Block
 from vossegment.runtime import packed
 from vossegment.runtime.packed import PackedConv, pack
 
@@ -51,6 +52,18 @@ def test_bottlenecks(expansion: int, stride: int) -> None:
     plain = InvertedResidual(8, 8, expansion=expansion, stride=stride, dilation=1).requires_grad_(False).eval()
     ready = copy.deepcopy(plain)
     pack(ready)
+    x = torch.randn(1, 8, 18, 18) * 5
+    torch.testing.assert_close(ready(x), plain(x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_chained_blocks(stride: int) -> None:
+    """MobileOne's: margins all round, an activation behind each of the two."""
+    plain = Block(8, 12, stride=stride).requires_grad_(False).eval()
+    ready = copy.deepcopy(plain)
+    pack(ready)
+    assert sum(isinstance(m, PackedConv) for m in ready.modules()) == 2
+    assert not any(isinstance(m, nn.ReLU) for m in ready.modules())
     x = torch.randn(1, 8, 18, 18) * 5
     torch.testing.assert_close(ready(x), plain(x), rtol=1e-4, atol=1e-4)
 

@@ -12,11 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vossegment.tracking.propagation import (
-    PropagationSettings,
-    PropagationState,
-    PropagationTracker,
-)
+from vossegment.tracking.propagation import PropagationState, PropagationTracker
+from vossegment.tracking.propagation_settings import PropagationSettings
 from vossegment.tracking.types import Prompts, Result
 
 Box = tuple[float, float, float, float]

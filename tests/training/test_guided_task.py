@@ -280,8 +280,8 @@ def test_the_masks_convolution_stands_still_in_the_end(library: Library, until: 
     task = GuidedTask(recipe)
     trainer = Trainer(Guided(), recipe, task, device=CPU, seed=0)
     early = ["trunk.mask_stem.weight", "trunk.mask_stem.bias"]
-    late = ["trunk.blocks.3.project.weight", "head.weight"]
-    names = [*early, "trunk.stem.weight", "trunk.blocks.2.project.weight", *late]
+    late = ["trunk.stages.1.1.pointwise.weight", "head.weight"]
+    names = [*early, "trunk.stem.weight", "trunk.stages.1.0.pointwise.weight", *late]
     seen = [{k: trainer.network.state_dict()[k].clone() for k in names}]
 
     def look(_: Progress) -> None:

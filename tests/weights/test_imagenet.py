@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from pickle import UnpicklingError
+from urllib.error import URLError
 
 import pytest
 import torch
@@ -14,8 +16,10 @@ from torch import Tensor, nn
 
 from vossegment.errors import WeightsError
 from vossegment.networks.mobilenet import MaskedMobileNetV2, MobileNetV2
+from vossegment.networks.mobileone import MaskedMobileOneS0
 from vossegment.networks.resnet import resnet18, resnet50
-from vossegment.networks.trunk import Trunk
+from vossegment.networks.trunk import MaskedTrunk, Trunk
+from vossegment.weights import imagenet
 from vossegment.weights.imagenet import load_imagenet
 
 FILES = Path(__file__).parents[2].parent / "shared" / "weights"
@@ -70,7 +74,7 @@ def folded(network: nn.Module) -> dict[str, Tensor]:
 
 def maps_of(trunk: Trunk, crop: Tensor) -> Sequence[Tensor]:
     """The trunk's levels; where it asks for a mask, of none."""
-    masks = (torch.zeros_like(crop[:, :1]),) if isinstance(trunk, MaskedMobileNetV2) else ()
+    masks = (torch.zeros_like(crop[:, :1]),) if isinstance(trunk, MaskedTrunk) else ()
     with torch.no_grad():
         maps: Sequence[Tensor] = trunk(crop, *masks)
     return maps
@@ -201,6 +205,106 @@ def test_another_trunks_file(tmp_path: Path) -> None:
             load_imagenet(trunk, tmp_path / "w.safetensors")
 
 
+def apples(trunk: MaskedMobileOneS0) -> dict[str, Tensor]:
+    """Made-up tensors under the names of Apple's file, the classifier among them."""
+    tensors = {"linear.weight": torch.rand(10, 1024), "linear.bias": torch.rand(10)}
+    blocks = ["stage0", *(f"stage{s}.{i}" for s, n in ((1, 4), (2, 16), (3, 20), (4, 2)) for i in range(n))]
+    convolutions = [m for m in trunk.modules() if isinstance(m, nn.Conv2d) and m is not trunk.mask_stem]
+    for name, convolution in zip(blocks, convolutions, strict=True):
+        tensors[f"{name}.reparam_conv.weight"] = torch.rand_like(convolution.weight) - 0.5
+        tensors[f"{name}.reparam_conv.bias"] = torch.rand(convolution.out_channels)
+    return tensors
+
+
+def test_mobileone_is_the_chain_of_its_file(tmp_path: Path) -> None:
+    """Apple's names and order: what its convolutions give one by one is what the trunk computes; the mask's stays."""
+    trunk = MaskedMobileOneS0().eval()
+    tensors = apples(trunk)
+    save_file(tensors, tmp_path / "w.safetensors")
+    before = trunk.mask_stem.weight.clone()
+    nn.init.zeros_(trunk.mask_stem.bias)  # type: ignore[arg-type]
+    load_imagenet(trunk, tmp_path / "w.safetensors")
+    assert torch.equal(trunk.mask_stem.weight, before)
+    crop = torch.rand(1, 3, 64, 64) * 255
+    mean, std = torch.tensor([123.675, 116.28, 103.53]), torch.tensor([58.395, 57.12, 57.375])
+    x = (crop - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+    levels, stage = [], "stage0"
+    for name in dict.fromkeys(key.split(".reparam")[0] for key in tensors if "reparam" in key):
+        weight, bias = tensors[f"{name}.reparam_conv.weight"], tensors[f"{name}.reparam_conv.bias"]
+        if name.split(".")[0] != stage:
+            levels.append(x)
+        first = name.split(".")[0] != stage or name == "stage0"
+        stage = name.split(".")[0]
+        groups = x.shape[1] // weight.shape[1]
+        x = F.relu(F.conv2d(x, weight, bias, 2 if first else 1, weight.shape[2] // 2, groups=groups))
+    for found, expected in zip(maps_of(trunk, crop), [*levels, x], strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+
+
+def test_mobileone_from_its_authors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a file, Apple's is downloaded."""
+    trunk = MaskedMobileOneS0()
+    tensors = apples(trunk)
+
+    def download(url: str, **options: object) -> dict[str, Tensor]:
+        assert "mobileone_s0" in url
+        assert options["weights_only"] is True
+        return tensors
+
+    monkeypatch.setattr(imagenet, "load_state_dict_from_url", download)
+    assert load_imagenet(trunk, None) == "Apple's MobileOne-S0"
+    assert torch.equal(trunk.stem.weight, tensors["stage0.reparam_conv.weight"])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [URLError("no network"), RuntimeError("not a zip archive\nfar down"), EOFError(), UnpicklingError("no weights")],
+)
+def test_download_fails(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No network, a page in place of the file, half of it: one line says whose weights, why, and what to give."""
+
+    def download(*arguments: object, **options: object) -> dict[str, Tensor]:
+        raise error
+
+    monkeypatch.setattr(imagenet, "load_state_dict_from_url", download)
+    monkeypatch.setattr(zoo, "mobilenet_v2", download)
+    trunks = {"Apple's MobileOne-S0": MaskedMobileOneS0(), "torchvision's mobilenet_v2": MaskedMobileNetV2()}
+    for whose, trunk in trunks.items():
+        with pytest.raises(WeightsError, match=rf"^{whose}.*: .*; give --trunk FILE$") as caught:
+            load_imagenet(trunk, None)
+        assert "\n" not in str(caught.value)
+
+
+def test_torchvisions_are_renormalised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torchvision's MobileNetV2 takes colours by mean and deviation, the trunk from -1 to 1: the same stem's answer."""
+    network = made("mobilenet_v2")
+    monkeypatch.setattr(zoo, "mobilenet_v2", lambda weights: network)
+    trunk = MaskedMobileNetV2().eval()
+    assert load_imagenet(trunk, None) == "torchvision's mobilenet_v2, IMAGENET1K_V1"
+    crop = torch.rand(1, 3, 32, 32)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    with torch.no_grad():
+        convolution, norm, _ = network.get_submodule("features.0").children()
+        expected = norm(convolution((crop - mean.view(3, 1, 1)) / std.view(3, 1, 1)))
+        found = trunk.stem(crop * 2 - 1)
+    inner = (slice(None), slice(None), slice(1, -1), slice(1, -1))  # beyond the edge, zero is another colour
+    torch.testing.assert_close(found[inner], expected[inner], rtol=1e-3, atol=1e-3)
+
+
+def test_not_mobileones_file(tmp_path: Path) -> None:
+    """A tensor missing, one of another shape, another trunk's file: refused in one line."""
+    tensors = apples(MaskedMobileOneS0())
+    for bad in (
+        {k: v for k, v in tensors.items() if "stage3.7" not in k},
+        {**tensors, "stage0.reparam_conv.weight": torch.zeros(48, 1, 3, 3)},
+        folded(made("mobilenet_v2")),
+    ):
+        save_file(bad, tmp_path / "w.safetensors")
+        with pytest.raises(WeightsError, match="not ImageNet weights of this trunk") as caught:
+            load_imagenet(MaskedMobileOneS0(), tmp_path / "w.safetensors")
+        assert "\n" not in str(caught.value)
+
+
 class Stranger(Trunk):
     channels = (1, 1, 1, 1)
 
@@ -218,6 +322,7 @@ def test_unknown_trunk(tmp_path: Path) -> None:
     [
         ("mobilenet_v2_imagenet", MobileNetV2),
         ("mobilenet_v2_imagenet", MaskedMobileNetV2),
+        ("mobileone_s0_imagenet", MaskedMobileOneS0),
         ("resnet18_imagenet_conv1-layer3", resnet18),
         ("resnet50_imagenet_conv1-layer3", lambda: resnet50(stride_on="1x1")),
     ],

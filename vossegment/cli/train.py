@@ -28,7 +28,7 @@ EPILOG = options.examples(
 def command(
     recipe: Annotated[
         str,
-        typer.Argument(help="guided, e3sn, e3sn_small, siammask, siammask_2b, siamrpn or siamfc."),
+        typer.Argument(help="guided, guided_mobilenet_v2, e3sn, e3sn_small, siammask, siammask_2b, siamrpn or siamfc."),
     ],
     data: Annotated[
         list[str] | None,
@@ -44,14 +44,16 @@ def command(
     ] = "",
     trunk: Annotated[
         Path | None,
-        typer.Option("--trunk", metavar="FILE", help="ImageNet weights (safetensors); default: torchvision's."),
+        typer.Option(
+            "--trunk", metavar="FILE", help="ImageNet weights of the trunk (safetensors); default: downloads them."
+        ),
     ] = None,
     init: Annotated[
         Path | None,
         typer.Option(
             "--init",
             metavar="FILE",
-            help="Go on from these weights of the recipe's model, or SiamMask's own, at step 0.",
+            help="Go on from these weights of the recipe's model, or SiamMask's own, at step 0 of its last stage.",
         ),
     ] = None,
     assignments: Annotated[
@@ -77,7 +79,8 @@ def command(
 ) -> None:
     """Train a model by a recipe, in bfloat16 where the hardware has it.
 
-    Writes checkpoint.pt, log.jsonl and weights.safetensors into DIR, by default runs/RECIPE.
+    Writes checkpoint.pt, log.jsonl and weights.safetensors into DIR, by default runs/RECIPE; a stage that a recipe
+    builds on has a folder of its own there.
     """
     from vossegment.training.recipes import RECIPES
     from vossegment.training.recipes.fields import with_fields

@@ -1,6 +1,6 @@
 """`guided` (ours): what the object looks like comes from a reference, where it is from the previous mask.
 
-RGMP's idea inside a tracker's window, on MobileNetV2 (MODELS-guided, "Network"). Nothing of a video lives in here:
+RGMP's idea inside a tracker's window, on a trunk for CPUs (MODELS-guided, "Network"). Nothing of a video lives in here:
 a reference is a value, made once an object and handed to every step.
 """
 
@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vossegment.networks.layers import conv_norm
-from vossegment.networks.mobilenet import MaskedMobileNetV2
+from vossegment.networks.mobileone import MaskedMobileOneS0
+from vossegment.networks.trunk import MaskedTrunk
 
 _KEY = 64
 _WIDTH = 128
@@ -22,7 +23,8 @@ _FAR = 4.0  # above any cosine similarity: cells of the other side never win a m
 
 class Reference(NamedTuple):
     """What is known of N objects' looks, from C reference cells each: ``keys`` ``(N, 64, C)`` of length 1, ``masks``
-    ``(N, C)`` how much of each cell is the object, ``means`` ``(N, 192)`` the mean feature inside and outside."""
+    ``(N, C)`` how much of each cell is the object, ``means`` ``(N, 2 F)`` the mean feature inside and outside, of the
+    trunk's F channels at stride 16."""
 
     keys: Tensor
     masks: Tensor
@@ -70,11 +72,12 @@ def _resized(x: Tensor, like: Tensor) -> Tensor:
 
 
 class Guided(nn.Module):
-    """2.3 M parameters. One look at a crop serves both: to find the object in it, and to remember it by."""
+    """1.8 M parameters on MobileOne-S0, 2.3 M on MobileNetV2. One look at a crop serves both: to find the object in
+    it, and to remember it by. ``trunk`` gives five levels, at strides 2 to 32."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, trunk: MaskedTrunk | None = None) -> None:
         super().__init__()
-        self.trunk = MaskedMobileNetV2()
+        self.trunk = MaskedMobileOneS0() if trunk is None else trunk
         c2, c4, c8, c16, c32 = self.trunk.channels
         self.key = nn.Conv2d(c16, _KEY, 1)
         self.temperature = nn.Parameter(torch.tensor(10.0))

@@ -1,4 +1,4 @@
-"""MobileNetV2, the trunk for CPUs: at stride 8 for the Siamese networks, whole and with a mask for the guided one.
+"""MobileNetV2: at stride 8 for the Siamese networks, whole and with a mask for `guided_mobilenet_v2`.
 
 Sandler et al., "MobileNetV2", table 2. Batch norms are folded into the convolutions and so stay as ImageNet left
 them. Stride-2 layers pad right and bottom only, as the TensorFlow weights were trained, or (``even``) all round, which
@@ -7,11 +7,10 @@ shifts what a cell looks at by a pixel and needs no copy.
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vossegment.networks.trunk import Maps, Trunk
+from vossegment.networks.trunk import Maps, MaskedTrunk, Trunk
 
 # Expansion, channels, repeats, stride, dilation of the first and of the further blocks.
 _Groups = tuple[tuple[int, int, int, int, int, int], ...]
@@ -132,32 +131,19 @@ class MobileNetV2(_MobileNet):
         return Maps(c1[:, :, 1:-1, 1:-1], c2, c3, c4)
 
 
-class MaskedMobileNetV2(_MobileNet):
-    """To bottleneck 17, undilated, and the stem also sees a mask; 1.8 M parameters (MODELS-guided, "Trunk").
+class MaskedMobileNetV2(_MobileNet, MaskedTrunk):
+    """To bottleneck 17, undilated, and the stem also sees a mask; 1.8 M parameters (MODELS-guided, "Network").
 
-    The mask has a convolution of its own, added to the stem's answer: the ImageNet weights stay as they are.
     Levels of 16, 24, 32, 96 and 320 channels at strides 2, 4, 8, 16 and 32.
     """
 
     channels = (16, 24, 32, 96, 320)
+    activation = nn.ReLU6
 
     def __init__(self) -> None:
         super().__init__(_WHOLE, (1, 3, 6, 13, 17), even=True)
-        self.mask_stem = nn.Conv2d(1, 32, 3, 2, 1)
-        nn.init.normal_(self.mask_stem.weight, std=0.05)
-        self.both_stems: nn.Module | None = None
+        self._add_mask_stem()
 
     def forward(self, images: Tensor, masks: Tensor) -> list[Tensor]:
-        """``images`` ``(N, 3, S, S)`` 0..255 and ``masks`` ``(N, 1, S, S)`` -1..1 -> the five levels."""
-        x = self._normalised(images)
-        masks = masks.to(x.dtype)
-        if self.both_stems is not None:
-            return self._levels(self.both_stems(torch.cat([x, masks], 1)))
-        return self._levels(F.relu6(self.stem(x) + self.mask_stem(masks), inplace=True))
-
-    def fuse(self) -> None:
-        """Makes one convolution of the two stems, for inference."""
-        both = nn.Conv2d(4, 32, 3, 2, 1)
-        weights, biases = zip(*((conv.weight, conv.bias) for conv in (self.stem, self.mask_stem)), strict=True)
-        both.weight, both.bias = nn.Parameter(torch.cat(weights, 1)), nn.Parameter(sum(biases))
-        self.both_stems = nn.Sequential(both.requires_grad_(False), nn.ReLU6(inplace=True))
+        """See ``MaskedTrunk``."""
+        return self._levels(self._after_stems(self._normalised(images), masks))

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vossegment.networks.trunk import Maps, Trunk
+from vossegment.networks.trunk import Maps, Normalise, Trunk
 
 StrideOn = Literal["3x3", "1x1"]
 
@@ -102,9 +101,6 @@ class BasicBlock(nn.Module):
 class ResNet(Trunk):
     """Stem, conv2, conv3 and conv4; conv4 keeps stride 8 by dilation 2 in all but its first block."""
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(
         self,
         block: type[Bottleneck] | type[BasicBlock],
@@ -140,15 +136,13 @@ class ResNet(Trunk):
         self.layer2 = layer(128, repeats[1], 2, 1, shortcut)
         self.layer3 = layer(256, repeats[2], 1, 2, shortcut)
         self.channels = (64, 64 * block.growth, 128 * block.growth, 256 * block.growth)
-        # ImageNet statistics of torchvision's weights, in 0..255.
-        self.register_buffer("mean", torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1), persistent=False)
+        self.normalise = Normalise()
 
     def stage_modules(self) -> list[nn.Module]:
         return [nn.ModuleList([self.conv1, self.bn1]), self.layer1, self.layer2, self.layer3]
 
     def forward(self, images: Tensor) -> Maps:
-        x = (images if self.raw else (images - self.mean) / self.std).to(self.conv1.weight.dtype)
+        x = (images if self.raw else self.normalise(images)).to(self.conv1.weight.dtype)
         c1 = F.relu(self.bn1(self.conv1(x)))
         c2 = self.layer1(F.max_pool2d(c1, 3, 2, 1))
         c3 = self.layer2(c2)

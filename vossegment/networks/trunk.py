@@ -1,6 +1,6 @@
-"""What every trunk of the Siamese networks gives, and the geometry that follows from it.
+"""Trunks: those of the Siamese networks, which give Maps, and those that see a mask as well.
 
-Maps of a crop of ``s`` pixels, whatever the trunk (MODELS, SiamMask section 2: no padding at the stem and where
+Maps of a crop of ``s`` pixels, whatever the Siamese trunk (MODELS, SiamMask section 2: no padding at the stem and where
 the third level begins). Cell ``i`` of a level with stride ``d`` looks at crop pixel ``d * i + first``:
 
     level   stride   first   127 px   255 px
@@ -11,8 +11,9 @@ the third level begins). Cell ``i`` of a level with stride ``d`` looks at crop p
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 
@@ -23,6 +24,25 @@ class Maps(NamedTuple):
     c2: Tensor
     c3: Tensor
     c4: Tensor
+
+
+MEAN, DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+"""ImageNet's, of colours 0..255, as torchvision's weights and Apple's want them."""
+
+
+class Normalise(nn.Module):
+    """Colours 0..255, less the mean, by the deviation."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name, colours in (("mean", MEAN), ("std", DEVIATION)):
+            self.register_buffer(name, torch.tensor(colours).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return (images - self.mean) / self.std
 
 
 class Trunk(nn.Module):
@@ -40,3 +60,42 @@ class Trunk(nn.Module):
     def stage_modules(self) -> list[nn.Module]:
         """The trunk's parts in order, the unit of freezing."""
         raise NotImplementedError
+
+
+class MaskedTrunk(Trunk):
+    """A trunk whose stem, at stride 2, also sees a mask: by a convolution of its own, whose answer is added before the
+    activation. The ImageNet weights stay as they are (MODELS-guided, "Network")."""
+
+    stem: nn.Conv2d
+    mask_stem: nn.Conv2d
+    activation: ClassVar[type[nn.ReLU] | type[nn.ReLU6]]
+    """What follows the stem."""
+
+    both_stems: nn.Module | None
+
+    def forward(self, images: Tensor, masks: Tensor) -> list[Tensor]:
+        """``images`` ``(N, 3, S, S)`` 0..255 and ``masks`` ``(N, 1, S, S)`` -1..1 -> level i is
+        ``(N, channels[i], S / 2^(i + 1), S / 2^(i + 1))``; S is a multiple of 32."""
+        raise NotImplementedError
+
+    def _add_mask_stem(self) -> None:
+        """The mask's convolution beside the stem."""
+        self.mask_stem = nn.Conv2d(1, self.stem.out_channels, 3, 2, 1)
+        nn.init.normal_(self.mask_stem.weight, std=0.05)
+        self.both_stems = None
+
+    def _after_stems(self, images: Tensor, masks: Tensor) -> Tensor:
+        """Both stems' sum after the activation, of normalised images."""
+        masks = masks.to(images.dtype)
+        if self.both_stems is not None:
+            seen: Tensor = self.both_stems(torch.cat([images, masks], 1))
+        else:
+            seen = self.activation(inplace=True)(self.stem(images) + self.mask_stem(masks))
+        return seen
+
+    def fuse(self) -> None:
+        """Makes one convolution of the two stems, for inference."""
+        both = nn.Conv2d(4, self.stem.out_channels, 3, 2, 1)
+        weights, biases = zip(*((conv.weight, conv.bias) for conv in (self.stem, self.mask_stem)), strict=True)
+        both.weight, both.bias = nn.Parameter(torch.cat(weights, 1)), nn.Parameter(sum(biases))
+        self.both_stems = nn.Sequential(both.requires_grad_(False), self.activation(inplace=True))

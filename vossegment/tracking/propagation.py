@@ -12,7 +12,6 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vossegment.tracking.aggregation import aggregated, signed
@@ -20,7 +19,6 @@ from vossegment.tracking.geometry import (
     between,
     box_overlaps,
     crop,
-    cut,
     host_may_read,
     mask_boxes,
     mean_colour,
@@ -28,7 +26,9 @@ from vossegment.tracking.geometry import (
     resample,
     square_windows,
 )
-from vossegment.tracking.types import Prompts, Result, each, in_range
+from vossegment.tracking.propagation_settings import PropagationSettings
+from vossegment.tracking.types import Prompts, Result, each
+from vossegment.tracking.upright import averaged, filled_boxes, in_frame, pixel_area
 
 
 class GuidedNetwork(Protocol):
@@ -40,72 +40,6 @@ class GuidedNetwork(Protocol):
     def answer(self, reference: Any, looked: Any) -> Tensor: ...
 
     def remember(self, looked: Any, masks: Tensor) -> Any: ...
-
-
-@dataclass(frozen=True)
-class PropagationSettings:
-    """How masks are followed. [ours], chosen on held-out training video: the weights' card."""
-
-    size: int = 192
-    """Side of a window in network pixels, a multiple of 32."""
-    mask_threshold: float = 0.5
-    passes: int = 2
-    """Further looks at the first frame when an object begins from a box, each with the last answer as reference."""
-    refresh: int = 0
-    """Every so many frames a confident answer becomes a second reference beside the first; 0: never."""
-    refresh_above: float = 0.9
-    refresh_under: float = 0.0
-    """Sooner, once the box overlaps by less than this with the one that the second reference was made in."""
-    refresh_share: float = 0.0
-    """And never from a mask of less than this share of the usual area: what leaves is no reference."""
-    lost_below: float = 0.6
-    """Confidence (mean probability inside the mask) under which the object counts as lost."""
-    found_above: float = 0.8
-    """Confidence from which a lost object counts as found."""
-    claim: float = 1.0
-    """Factor on the odds of an object in the frame in which it is found again."""
-    most_jump: float = 4.0
-    """Factor by which a mask's area may differ from the last one's; beyond, the object counts as lost."""
-    found_within: float = 4.0
-    """Factor by which the area of what was lost and counts as found may differ from the usual one."""
-    memory: float = 0.9
-    """How slowly the usual size follows."""
-    growth: float = 1.02
-    """Factor a frame by which a lost object's window grows, up to ``most_growth``."""
-    most_growth: float = 2.0
-    still_for: int = 3
-    """Frames for which a lost object is awaited where it was; then the window goes round."""
-    steady: float = 0.0
-    """The window is made for no less than this times the usual width and height."""
-    lead: float = 0.0
-    """Share of the last frame's motion and growth by which the window runs ahead."""
-    least_side: float = 2.0
-    """A box never gets smaller than this, in frame pixels."""
-    mirrored: bool = False
-    """Each window is also looked at in a mirror, and both answers averaged: twice the time."""
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for what no tracker can work with."""
-        if self.size % 32:
-            raise ValueError(f"'size': {self.size}, wanted a multiple of 32")
-        in_range("size", self.size, 32, 1024)
-        for name in (
-            "mask_threshold",
-            "refresh_above",
-            "refresh_under",
-            "refresh_share",
-            "lost_below",
-            "found_above",
-            "memory",
-        ):
-            in_range(name, getattr(self, name), 0.0, 1.0)
-        for name in ("passes", "refresh", "still_for"):
-            in_range(name, getattr(self, name), 0, 1000)
-        for name in ("claim", "most_jump", "found_within", "growth", "most_growth"):
-            in_range(name, getattr(self, name), 1.0, math.inf)
-        for name in ("lead", "steady"):
-            in_range(name, getattr(self, name), 0.0, 2.0)
-        in_range("least_side", self.least_side, 1.0, math.inf)
 
 
 @dataclass(frozen=True)
@@ -172,28 +106,17 @@ class PropagationTracker:
         """
         boxes = prompts.boxes.to(self.device, torch.float32)
         fill = mean_colour(frame).expand(len(boxes), 3)
-        windows = self._round(boxes)
-        crops = self._crops(frame, windows, fill)
         if prompts.masks is not None:
+            windows = self._round(boxes)
             whole = prompts.masks.to(self.device, torch.float32)
             others = (whole.sum(0) - whole).clamp(0, 1)
-            own = _averaged(whole, windows, self.settings.size)
-            guidance = signed(own, _averaged(others, windows, self.settings.size))
-            areas = own.sum((1, 2)) * _pixel(windows)
+            own = averaged(whole, windows, self.settings.size)
+            guidance = signed(own, averaged(others, windows, self.settings.size))
+            areas = own.sum((1, 2)) * pixel_area(windows)
         else:
-            guidance = _filled(boxes, windows, self.settings.size)
-            for _ in range(1 + self.settings.passes):
-                looked = self.network.look(crops, guidance)
-                answer = self.network.answer(self.network.remember(looked, guidance), looked).float().sigmoid()
-                answer = answer * _inside(windows, frame, answer.shape[1])
-                found, seen = mask_boxes(answer > self.settings.mask_threshold, windows)
-                boxes = torch.where(seen[:, None], self._clipped(found, frame), boxes)
-                closer = self._round(boxes)
-                # An empty answer says nothing: the box stays what is known.
-                answer = torch.where(seen[:, None, None], answer, guidance)
-                guidance = resample(answer, between(closer, windows))
-                windows, crops = closer, self._crops(frame, closer, fill)
-            areas = (guidance > self.settings.mask_threshold).sum((1, 2)) * _pixel(windows)
+            boxes, windows, guidance = self._first_masks(frame, boxes, fill)
+            areas = (guidance > self.settings.mask_threshold).sum((1, 2)) * pixel_area(windows)
+        crops = crop(frame, windows, self.settings.size, fill)
         reference = self.network.remember(self.network.look(crops, guidance), guidance)
         nothing = torch.zeros(len(boxes), device=self.device)
         return PropagationState(
@@ -210,12 +133,30 @@ class PropagationTracker:
             marked=boxes,
         )
 
+    def _first_masks(self, frame: Tensor, boxes: Tensor, fill: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """From prompted boxes the masks' boxes, their windows, and the masks in these."""
+        s = self.settings
+        windows = self._round(boxes)
+        guidance = filled_boxes(boxes, windows, s.size)
+        for _ in range(1 + s.passes):
+            looked = self.network.look(crop(frame, windows, s.size, fill), guidance)
+            answer = self.network.answer(self.network.remember(looked, guidance), looked).float().sigmoid()
+            answer = answer * in_frame(windows, frame, s.size)
+            found, seen = mask_boxes(answer > s.mask_threshold, windows)
+            boxes = torch.where(seen[:, None], self._clipped(found, frame), boxes)
+            closer = self._round(boxes)
+            # An empty answer says nothing: the box stays what is known.
+            answer = torch.where(seen[:, None, None], answer, guidance)
+            guidance = resample(answer, between(closer, windows))
+            windows = closer
+        return boxes, windows, guidance
+
     @torch.inference_mode()
     def step(self, state: PropagationState, frame: Tensor) -> tuple[PropagationState, Result]:
         """The objects of ``state`` in ``frame`` ``(H, W, 3)`` uint8. No host copy, no branch on a value."""
         s = self.settings
         windows = self._ahead(state, frame)
-        crops = self._crops(frame, windows, state.fill)
+        crops = crop(frame, windows, s.size, state.fill)
         guidance = resample(state.guidance, between(windows, state.windows))
         reference = state.first if not s.refresh else state.first.beside(state.recent)
         looked = self.network.look(crops, guidance)
@@ -223,11 +164,11 @@ class PropagationTracker:
         if s.mirrored:
             mirrored = self.network.look(crops.flip(3), guidance.flip(2))
             masks = (masks + self.network.answer(reference, mirrored).float().sigmoid().flip(2)) / 2
-        masks = masks * _inside(windows, frame, s.size)
+        masks = masks * in_frame(windows, frame, s.size)
         inside = masks > s.mask_threshold
         count = inside.sum((1, 2))
         scores = (masks * inside).sum((1, 2)) / count.clamp(min=1)
-        areas = count * _pixel(windows)
+        areas = count * pixel_area(windows)
         searched = state.lost_for > 0
         before = torch.where(searched, state.usual[:, 2], state.areas)
         change = (areas + _FEW) / (before + _FEW)
@@ -303,9 +244,6 @@ class PropagationTracker:
         centres, sizes = _centred(boxes)
         return square_windows(centres, object_side(sizes), self.settings.size)
 
-    def _crops(self, frame: Tensor, windows: Tensor, fill: Tensor) -> Tensor:
-        return crop(frame, windows, self.settings.size, fill)
-
     def _clipped(self, boxes: Tensor, frame: Tensor) -> Tensor:
         """Boxes inside the frame, and never without area."""
         height, width = frame.shape[:2]
@@ -317,7 +255,6 @@ class PropagationTracker:
         return torch.stack([x - across, y - down, x + across, y + down], 1)
 
 
-_FINER = 4
 _FEW = 8.0
 """Frame pixels by which areas may always differ: one pixel more is no jump for an object of two [ours]."""
 
@@ -331,35 +268,6 @@ def _rounds(still_for: int) -> list[tuple[float, float]]:
         for i in range(count)
     ]
     return [(0.0, 0.0)] * (1 + still_for) + rings
-
-
-def _inside(windows: Tensor, frame: Tensor, size: int) -> Tensor:
-    """1 where the pixels of upright windows lie in the frame, 0 beyond, ``(N, S, S)``."""
-    along = torch.arange(size, dtype=windows.dtype, device=windows.device) + 0.5
-    x = windows[:, 0, 0, None] * along + windows[:, 0, 2, None]
-    y = windows[:, 1, 1, None] * along + windows[:, 1, 2, None]
-    across, down = (x > 0) & (x < frame.shape[1]), (y > 0) & (y < frame.shape[0])
-    return (down[:, :, None] & across[:, None]).to(windows.dtype)
-
-
-def _pixel(windows: Tensor) -> Tensor:
-    """Frame pixels that a pixel of each upright window covers."""
-    return windows[:, 0, 0] * windows[:, 1, 1]
-
-
-def _averaged(masks: Tensor, windows: Tensor, size: int) -> Tensor:
-    """Masks ``(N, H, W)`` of the frame in their windows, with what is thinner than a window pixel as its share."""
-    finer = torch.cat([windows[:, :, :2] / _FINER, windows[:, :, 2:]], 2)
-    return F.avg_pool2d(cut(masks, finer, size * _FINER)[:, None], _FINER)[:, 0]
-
-
-def _filled(boxes: Tensor, windows: Tensor, size: int) -> Tensor:
-    """Boxes ``(N, 4)`` as masks ``(N, S, S)`` in upright windows, their edges as soft as their fractions."""
-    scale = torch.stack([windows[:, 0, 0], windows[:, 1, 1]], 1)
-    low, high = (boxes[:, :2] - windows[:, :, 2]) / scale, (boxes[:, 2:] - windows[:, :, 2]) / scale
-    cells = torch.arange(size, dtype=boxes.dtype, device=boxes.device)
-    covered = (torch.minimum(cells + 1, high[..., None]) - torch.maximum(cells, low[..., None])).clamp(0, 1)
-    return covered[:, 1, :, None] * covered[:, 0, None, :]
 
 
 def _centred(boxes: Tensor) -> tuple[Tensor, Tensor]:

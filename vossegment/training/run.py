@@ -112,7 +112,7 @@ def load_stage(network: nn.Module, path: Path, recipe: Recipe) -> str:
     """Fills ``network`` from weights of its own kind, or of the stage before, whose parts it has all and more; says
     which file it was. Raises WeightsError for any other."""
     before = recipe.before
-    if before is None or model_of(path) != before.model:
+    if before is None or before.model == recipe.model or model_of(path) != before.model:
         return load_any(network, path, name=recipe.model, takes=find(recipe.model).takes).sha256
     smaller = find(before.model).build()
     found = load_any(smaller, path, name=before.model)
@@ -148,10 +148,11 @@ def train(
     if settings.log is None:  # of several stages, the first was checked for all
         check_out(settings.out, settings.resume)
     check_held_out(data.held_out)
-    torch.manual_seed(settings.seed)
+    seed = settings.seed + recipe.stages_before  # a stage sees other samples than the one before
+    torch.manual_seed(seed)
     network = find(recipe.model).build()
     task = task_of(recipe)
-    trainer = Trainer(network, recipe, task, device=settings.device, seed=settings.seed, data=fingerprint(data))
+    trainer = Trainer(network, recipe, task, device=settings.device, seed=seed, data=fingerprint(data))
     checkpoint, log_file = settings.out / _CHECKPOINT, settings.log or settings.out / _LOG
     if settings.resume:
         trainer.resume(checkpoint)
@@ -168,7 +169,7 @@ def train(
         f"steps {trainer.step} to {recipe.steps} of {recipe.batch} samples"
     )
     say(json.dumps(asdict(recipe)))
-    samples = task.samples(library, settings.seed)
+    samples = task.samples(library, seed)
     write_sheet(settings.out / "samples.png", sample_sheet(samples, range(_SHOWN)))
     if settings.resume or settings.log is not None:
         keep_log(log_file, recipe.name, trainer.step)

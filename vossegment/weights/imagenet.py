@@ -1,58 +1,89 @@
-"""ImageNet trunks: from a safetensors file, or torchvision's own weights where there is none."""
+"""ImageNet trunks: from a safetensors file, or the authors' own weights where there is none."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.hub import load_state_dict_from_url
 
 from vossegment.errors import WeightsError
 from vossegment.networks.mobilenet import MaskedMobileNetV2, MobileNetV2
+from vossegment.networks.mobileone import MaskedMobileOneS0
 from vossegment.networks.resnet import ResNet
-from vossegment.networks.trunk import Trunk
+from vossegment.networks.trunk import DEVIATION, MEAN, Trunk
 
 _NORM = ("weight", "bias", "running_mean", "running_var")
 _EPS = 1e-5
-_MOBILE = (MobileNetV2, MaskedMobileNetV2)
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # torchvision's, of 0..1
+_MOBILENETS = (MobileNetV2, MaskedMobileNetV2)
+_MOBILEONE_URL = "https://docs-assets.developer.apple.com/ml-research/datasets/mobileone/mobileone_s0.pth.tar"
+"""MobileOne-S0 of github.com/apple/ml-mobileone, its branches summed."""
+
+_MEAN, _STD = (torch.tensor(values).view(1, 3, 1, 1) / 255 for values in (MEAN, DEVIATION))
 
 
 def load_imagenet(trunk: Trunk, source: Path | None) -> str:
     """Fills ``trunk`` with ImageNet weights and says whence.
 
-    ``source`` is a safetensors file with torchvision's key names, batch norm folded or not; None downloads
-    torchvision's. Raises WeightsError if the file cannot be read or lacks a tensor.
+    ``source`` is a safetensors file with torchvision's key names, batch norm folded or not, or Apple's for MobileOne,
+    branches summed; None downloads theirs. Raises WeightsError if they cannot be had, or lack a tensor.
     """
     if source is None:
-        tensors, origin = _torchvision(trunk), "torchvision IMAGENET1K"
+        tensors, origin = _downloaded(trunk)
     else:
         try:
             tensors, origin = load_file(source), source.name
         except (OSError, SafetensorError) as error:
             raise WeightsError(f"{source}: not a readable safetensors file ({error})") from None
     try:
-        state = _mobilenet(tensors, trunk) if isinstance(trunk, _MOBILE) else _resnet(tensors, trunk)
-        trunk.load_state_dict(state)
+        trunk.load_state_dict(_state(tensors, trunk))
     except (KeyError, RuntimeError) as error:
         raise WeightsError(f"{origin}: not ImageNet weights of this trunk ({str(error).splitlines()[0]})") from None
     return origin
 
 
-def _torchvision(trunk: Trunk) -> Mapping[str, Tensor]:
-    import torchvision.models as zoo
-
-    name = "mobilenet_v2" if isinstance(trunk, _MOBILE) else f"resnet{50 if trunk.channels[3] == 1024 else 18}"
+def _downloaded(trunk: Trunk) -> tuple[Mapping[str, Tensor], str]:
+    """Tensors from their authors, and whose they are."""
+    theirs = (
+        "Apple's MobileOne-S0"
+        if isinstance(trunk, MaskedMobileOneS0)
+        else f"torchvision's {_torchvision_name(trunk)}, IMAGENET1K_V1"
+    )
     try:
-        tensors = dict(getattr(zoo, name)(weights="IMAGENET1K_V1").state_dict())
-    except OSError as error:  # urllib's errors are of this kind
-        raise WeightsError(f"{name}: torchvision's weights cannot be downloaded ({error}); give --trunk FILE") from None
-    return renormalised(tensors) if name == "mobilenet_v2" else tensors
+        if isinstance(trunk, MaskedMobileOneS0):
+            return load_state_dict_from_url(_MOBILEONE_URL, map_location="cpu", weights_only=True), theirs
+        import torchvision.models as zoo
+
+        tensors = dict(getattr(zoo, _torchvision_name(trunk))(weights="IMAGENET1K_V1").state_dict())
+    # urllib's errors are OSErrors; a file that is no weights, or a part of them, gives one of the others.
+    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(
+            f"{theirs}: ImageNet weights not downloaded, or damaged ({why}); give --trunk FILE"
+        ) from None
+    return renormalised(tensors) if isinstance(trunk, _MOBILENETS) else tensors, theirs
+
+
+def _torchvision_name(trunk: Trunk) -> str:
+    if isinstance(trunk, _MOBILENETS):
+        return "mobilenet_v2"
+    return "resnet50" if trunk.channels[3] == 1024 else "resnet18"
+
+
+def _state(tensors: Mapping[str, Tensor], trunk: Trunk) -> dict[str, Tensor]:
+    if isinstance(trunk, MaskedMobileOneS0):
+        return _mobileone(tensors, trunk)
+    if isinstance(trunk, _MOBILENETS):
+        return _mobilenet(tensors, trunk)
+    return _resnet(tensors, trunk)
 
 
 def renormalised(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -61,11 +92,10 @@ def renormalised(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     (x / 255 - mean) / std = u / (2 std) + (0.5 - mean) / std for u = x / 127.5 - 1.
     """
     weight, bias = _folded(tensors, "features.0.0", "features.0.1")
-    mean, std = torch.tensor(_MEAN).view(1, 3, 1, 1), torch.tensor(_STD).view(1, 3, 1, 1)
     return {
         **tensors,
-        "features.0.0.weight": weight / (2 * std),
-        "features.0.0.bias": bias + (weight * ((0.5 - mean) / std)).sum((1, 2, 3)),
+        "features.0.0.weight": weight / (2 * _STD),
+        "features.0.0.bias": bias + (weight * ((0.5 - _MEAN) / _STD)).sum((1, 2, 3)),
     }
 
 
@@ -80,8 +110,7 @@ def _folded(tensors: Mapping[str, Tensor], conv: str, norm: str) -> tuple[Tensor
 
 
 def _mobilenet(tensors: Mapping[str, Tensor], trunk: MobileNetV2 | MaskedMobileNetV2) -> dict[str, Tensor]:
-    # ImageNet knows nothing of masks: their convolution stays as it was drawn.
-    state = {k: v for k, v in trunk.state_dict().items() if k.startswith("mask_stem.")}
+    state = _mask_stem_of(trunk)
 
     def put(name: str, conv: str, norm: str) -> None:
         state[f"{name}.weight"], state[f"{name}.bias"] = _folded(tensors, conv, norm)
@@ -95,6 +124,26 @@ def _mobilenet(tensors: Mapping[str, Tensor], trunk: MobileNetV2 | MaskedMobileN
         put(f"{here}.depthwise", f"{there}.{layer}.0", f"{there}.{layer}.1")
         put(f"{here}.project", f"{there}.{layer + 1}", f"{there}.{layer + 2}")
     return state
+
+
+def _mobileone(tensors: Mapping[str, Tensor], trunk: MaskedMobileOneS0) -> dict[str, Tensor]:
+    state = _mask_stem_of(trunk)
+
+    def put(name: str, there: str) -> None:
+        for field in ("weight", "bias"):
+            state[f"{name}.{field}"] = tensors[f"{there}.reparam_conv.{field}"].float()
+
+    put("stem", "stage0")
+    for i, stage in enumerate(trunk.stages):
+        for j in range(len(cast(nn.Sequential, stage))):
+            put(f"stages.{i}.{j}.depthwise", f"stage{i + 1}.{2 * j}")
+            put(f"stages.{i}.{j}.pointwise", f"stage{i + 1}.{2 * j + 1}")
+    return state
+
+
+def _mask_stem_of(trunk: Trunk) -> dict[str, Tensor]:
+    """The mask's convolution as it was drawn: ImageNet knows nothing of masks."""
+    return {k: v for k, v in trunk.state_dict().items() if k.startswith("mask_stem.")}
 
 
 def _resnet(tensors: Mapping[str, Tensor], trunk: Trunk) -> dict[str, Tensor]:
@@ -129,11 +178,10 @@ def _raw(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
     w (x / 255 - mean) / std = (w / 255 std) x - sum of w mean / std, which the norm's running mean takes.
     """
-    mean, std = torch.tensor(_MEAN).view(1, 3, 1, 1), torch.tensor(_STD).view(1, 3, 1, 1)
     weight = state["conv1.weight"]
-    shift = (weight * (mean / std)).sum((1, 2, 3))
+    shift = (weight * (_MEAN / _STD)).sum((1, 2, 3))
     return {
         **state,
-        "conv1.weight": weight / (255 * std),
+        "conv1.weight": weight / (255 * _STD),
         "bn1.running_mean": state["bn1.running_mean"] + shift,
     }

@@ -43,6 +43,11 @@ class Recipe:
     before: Recipe | None = None
     """What is trained first; the network goes on from there."""
 
+    @property
+    def stages_before(self) -> int:
+        """How many stages are trained before this one."""
+        return 0 if self.before is None else 1 + self.before.stages_before
+
     def __post_init__(self) -> None:
         """Raises ValueError for what no run can work with."""
         in_range("steps", self.steps, 0, math.inf)
