@@ -1,6 +1,6 @@
 """What a recipe and a model's settings are worth on training videos that are held out, each once.
 
-python tests/benchmarks/folds.py guided --data davis=DIR --data stills=DIR --trunk FILE --out runs/folds \\
+python tests/benchmarks/folds.py guided_first --data davis=DIR --data stills=DIR --trunk FILE --out runs/folds \\
     [--folds 5] [--fold 0] [--set steps=1500] [--holdout LIST] [--always LIST] [--row most_jump=8]
 
 Trains the recipe once a fold, without every fifth video, and scores these from their first boxes (J, DAVIS-2017 rule):

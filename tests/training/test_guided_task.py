@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +12,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate
 
+from vossegment.errors import WeightsError
 from vossegment.networks.guided import Guided, Reference
 from vossegment.tracking.geometry import resample
 from vossegment.training.chains import ChainSettings
 from vossegment.training.engine import Progress, Trainer
 from vossegment.training.guided_task import GuidedTask
 from vossegment.training.library import Library
-from vossegment.training.recipes.guided import GuidedRecipe
+from vossegment.training.recipes.guided import GUIDED, GuidedRecipe
+from vossegment.training.run import load_stage
+from vossegment.weights.load import save_weights
 
 CPU = torch.device("cpu")
 TINY = GuidedRecipe(
@@ -290,3 +294,17 @@ def test_the_masks_convolution_stands_still_in_the_end(library: Library, until: 
     assert trainer.run(task.samples(library, 0), workers=0, told_every=1, on_progress=look)
     moved = [[k for k in names if not torch.equal(a[k], b[k])] for a, b in pairwise(seen)]
     assert moved == [early + late] * moves + [late] * (4 - moves)
+
+
+def test_the_second_stage_goes_on_with_the_network(tmp_path: Path) -> None:
+    """Both stages are of one model: the second begins with every tensor of the first, and another network's file is
+    refused."""
+    torch.manual_seed(0)
+    first, second = Guided(), Guided()
+    save_weights(first, tmp_path / "a.safetensors", name="guided", about={}, exact=True)
+    load_stage(second, tmp_path / "a.safetensors", GUIDED)
+    known = first.state_dict()
+    assert all(torch.equal(value, known[key]) for key, value in second.state_dict().items())
+    save_weights(first, tmp_path / "b.safetensors", name="guided_mobilenet_v2", about={})
+    with pytest.raises(WeightsError, match="guided_mobilenet_v2"):
+        load_stage(second, tmp_path / "b.safetensors", GUIDED)

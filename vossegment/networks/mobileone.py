@@ -2,8 +2,7 @@
 
 Vasu et al., "MobileOne: An Improved One millisecond Mobile Backbone", variant S0 of github.com/apple/ml-mobileone. Its
 branches are summed into one convolution each, so it is a plain chain: 3x3 depth-wise and 1x1 by turns, a ReLU after
-each, nothing beside it.
-Batch norms are folded in and so stay as ImageNet left them.
+each, nothing beside it. Batch norms are folded in and so stay as ImageNet left them.
 """
 
 from __future__ import annotations
