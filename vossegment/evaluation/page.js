@@ -152,7 +152,9 @@ function time() {
     const about = sequence.objects.length > 1 ? `${sequence.objects.length} objects, ` : "";
     sequence.details = el("details", { id: `sequence-${sequence.place}` },
       el("summary", {}, el("b", {}, sequence.name), el("span", {}, `${about}J ${show(sequence.J)}, F ${show(sequence.F)}`)));
-    sequence.details.append(...chart(sequence));
+    const { parts, draw } = chart(sequence);
+    sequence.details.append(...parts);
+    sequence.draw = draw;
   }
   const ranked = inOrder("worst").filter((sequence) => sequence.details);
   for (const sequence of drawn.length > OPEN ? ranked.slice(0, FIRST) : ranked) sequence.details.open = true;
@@ -250,3 +252,5 @@ arrange();
 table();
 settings();
 $("order")?.addEventListener("change", arrange);
+// Drawn at once, when all has its place: an observer may be heard only after a reader, or a printer, has looked.
+for (const sequence of sequences) if (sequence.details?.open) sequence.draw();

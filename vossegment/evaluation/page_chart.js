@@ -11,6 +11,7 @@ function chart(sequence) {
   let at = null; // the frame under the cursor, as a place in `frames`
   let x = () => 0;
   let cursor = null;
+  let drawn = 0; // the width it was last drawn for
 
   function tell() {
     const chips = sequence.objects.map(({ id, object, group }, n) => {
@@ -25,7 +26,8 @@ function chart(sequence) {
 
   function draw() {
     const width = box.clientWidth;
-    if (!width) return; // folded away
+    if (!width || width === drawn) return; // folded away, or as it was
+    drawn = width;
     x = (frame) => 34 + ((frame - first) / (last - first || 1)) * (width - 46);
     const y = (value) => 8 + (1 - value) * 158;
     const made = svg("svg", { width, height: 190, viewBox: `0 0 ${width} 190`, "aria-hidden": "true" });
@@ -70,9 +72,9 @@ function chart(sequence) {
     event.preventDefault();
     move(to[event.key]);
   });
-  // Fires when the chart is first shown, so a folded one costs nothing.
+  // Also fires when a folded chart is opened: until then it costs nothing.
   new ResizeObserver(draw).observe(box);
-  return [box, legend];
+  return { parts: [box, legend], draw };
 }
 
 function series(id) {
