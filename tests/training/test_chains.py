@@ -15,8 +15,9 @@ from vossegment.data.sequence import ArraySequence
 from vossegment.errors import DataError
 from vossegment.tracking.geometry import resample
 from vossegment.training.chains import ChainDataset, ChainSettings
-from vossegment.training.clips import ClipMaker, Mix, Shot
+from vossegment.training.clips import ClipMaker, Mix
 from vossegment.training.library import Library, tight_box
+from vossegment.training.shots import Shot
 
 SMALL = ChainSettings(size=64)
 ONWARD = replace(SMALL, start=0.0, exact=0.0, lost=0.0, absent=0.0, rivals=0.0)

@@ -16,10 +16,11 @@ from vossegment.errors import DataError
 from vossegment.tracking.geometry import FloatArray, object_side
 from vossegment.tracking.types import Image
 from vossegment.training import augment
-from vossegment.training.clips import ClipMaker, Rendered, Shot
+from vossegment.training.clips import ClipMaker
 from vossegment.training.guidance import drawn_box, filled, perturbed
 from vossegment.training.library import EdgeBox, Mask, Track, tight_box
 from vossegment.training.maps import compose, invert, similarity
+from vossegment.training.shots import Rendered, Shot
 
 _MOST_DRAWS = 200
 _LEAST_SHOWN = 0.01

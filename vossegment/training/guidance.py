@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import torch
 from numpy.random import Generator
 
 from vossegment.tracking.geometry import crop_array
+from vossegment.tracking.upright import filled_boxes
 from vossegment.training.library import EdgeBox, Mask, tight_box
 from vossegment.training.maps import compose, invert
 
@@ -73,7 +75,6 @@ def drawn_box(box: EdgeBox, rng: Generator, spread: float) -> EdgeBox:
 
 def filled(box: EdgeBox, size: int) -> Mask:
     """The box as a mask of ``size`` pixels, its edges as soft as their fractions, 0..255."""
-    cells = np.arange(size)
-    across = np.clip(np.minimum(cells + 1, box[2]) - np.maximum(cells, box[0]), 0, 1)
-    down = np.clip(np.minimum(cells + 1, box[3]) - np.maximum(cells, box[1]), 0, 1)
-    return (255 * np.outer(down, across) + 0.5).astype(np.uint8)
+    covered = filled_boxes(torch.tensor([box]), torch.eye(2, 3)[None], size)[0]
+    mask: Mask = (255 * covered + 0.5).to(torch.uint8).numpy()
+    return mask

@@ -16,9 +16,10 @@ from vossegment.tracking.anchors import MASK_FIRST, RESPONSE, SEARCH, STRIDE, TE
 from vossegment.tracking.geometry import FloatArray
 from vossegment.tracking.types import Image
 from vossegment.training import augment
-from vossegment.training.clips import ClipMaker, Shot
+from vossegment.training.clips import ClipMaker
 from vossegment.training.library import EdgeBox, Mask, tight_box
 from vossegment.training.maps import invert, similarity
+from vossegment.training.shots import Shot
 from vossegment.training.targets import (
     MOST_POSITIVES,
     UNKNOWN,
