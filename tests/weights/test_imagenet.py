@@ -309,11 +309,12 @@ class Stranger(Trunk):
     channels = (1, 1, 1, 1)
 
 
-def test_unknown_trunk(tmp_path: Path) -> None:
-    """A trunk of another kind is told that none are known for it."""
+@pytest.mark.parametrize("given", [True, False])
+def test_unknown_trunk(given: bool, tmp_path: Path) -> None:
+    """A trunk of another kind is told that none are known for it, before any is read or downloaded."""
     save_file({"a": torch.zeros(1)}, tmp_path / "w.safetensors")
-    with pytest.raises(WeightsError, match="Stranger"):
-        load_imagenet(Stranger(), tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match=r"^no ImageNet weights are known for Stranger$"):
+        load_imagenet(Stranger(), tmp_path / "w.safetensors" if given else None)
 
 
 @pytest.mark.skipif(not FILES.is_dir(), reason="needs the ImageNet files of shared/weights")

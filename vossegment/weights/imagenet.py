@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import cast
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +23,6 @@ from vossegment.networks.trunk import DEVIATION, MEAN, Trunk
 
 _NORM = ("weight", "bias", "running_mean", "running_var")
 _EPS = 1e-5
-_MOBILENETS = (MobileNetV2, MaskedMobileNetV2)
 _MOBILEONE_URL = "https://docs-assets.developer.apple.com/ml-research/datasets/mobileone/mobileone_s0.pth.tar"
 """MobileOne-S0 of github.com/apple/ml-mobileone, its branches summed."""
 
@@ -36,54 +35,66 @@ def load_imagenet(trunk: Trunk, source: Path | None) -> str:
     ``source`` is a safetensors file with torchvision's key names, batch norm folded or not, or Apple's for MobileOne,
     branches summed; None downloads theirs. Raises WeightsError if they cannot be had, or lack a tensor.
     """
+    authors = _authors(trunk)
     if source is None:
-        tensors, origin = _downloaded(trunk)
+        tensors, origin = _downloaded(authors), authors.name
     else:
         try:
             tensors, origin = load_file(source), source.name
         except (OSError, SafetensorError) as error:
             raise WeightsError(f"{source}: not a readable safetensors file ({error})") from None
     try:
-        trunk.load_state_dict(_state(tensors, trunk))
+        trunk.load_state_dict(authors.state(tensors, trunk))
     except (KeyError, RuntimeError) as error:
         raise WeightsError(f"{origin}: not ImageNet weights of this trunk ({str(error).splitlines()[0]})") from None
     return origin
 
 
-def _downloaded(trunk: Trunk) -> tuple[Mapping[str, Tensor], str]:
-    """Tensors from their authors, and whose they are."""
-    theirs = (
-        "Apple's MobileOne-S0"
-        if isinstance(trunk, MaskedMobileOneS0)
-        else f"torchvision's {_torchvision_name(trunk)}, IMAGENET1K_V1"
-    )
-    try:
-        if isinstance(trunk, MaskedMobileOneS0):
-            return load_state_dict_from_url(_MOBILEONE_URL, map_location="cpu", weights_only=True), theirs
-        import torchvision.models as zoo
+class _Authors(NamedTuple):
+    """Whose a kind of trunk's ImageNet weights are, how they are had, and how they become the trunk's own tensors."""
 
-        tensors = dict(getattr(zoo, _torchvision_name(trunk))(weights="IMAGENET1K_V1").state_dict())
+    name: str
+    download: Callable[[], Mapping[str, Tensor]]
+    state: Callable[[Mapping[str, Tensor], Any], dict[str, Tensor]]
+
+
+def _authors(trunk: Trunk) -> _Authors:
+    """Raises WeightsError for a trunk that nobody trained."""
+    if isinstance(trunk, MaskedMobileOneS0):
+        return _Authors("Apple's MobileOne-S0", _apples, _mobileone)
+    if isinstance(trunk, (MobileNetV2, MaskedMobileNetV2)):
+        name = "mobilenet_v2"
+        return _Authors(_theirs(name), lambda: renormalised(_torchvisions(name)), _mobilenet)
+    if isinstance(trunk, ResNet):
+        name = "resnet50" if trunk.channels[3] == 1024 else "resnet18"
+        return _Authors(_theirs(name), lambda: _torchvisions(name), _resnet)
+    raise WeightsError(f"no ImageNet weights are known for {type(trunk).__name__}")
+
+
+def _theirs(name: str) -> str:
+    return f"torchvision's {name}, IMAGENET1K_V1"
+
+
+def _apples() -> Mapping[str, Tensor]:
+    tensors: Mapping[str, Tensor] = load_state_dict_from_url(_MOBILEONE_URL, map_location="cpu", weights_only=True)
+    return tensors
+
+
+def _torchvisions(name: str) -> Mapping[str, Tensor]:
+    import torchvision.models as zoo
+
+    return dict(getattr(zoo, name)(weights="IMAGENET1K_V1").state_dict())
+
+
+def _downloaded(authors: _Authors) -> Mapping[str, Tensor]:
+    try:
+        return authors.download()
     # urllib's errors are OSErrors; a file that is no weights, or a part of them, gives one of the others.
     except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
-            f"{theirs}: ImageNet weights not downloaded, or damaged ({why}); give --trunk FILE"
+            f"{authors.name}: ImageNet weights not downloaded, or damaged ({why}); give --trunk FILE"
         ) from None
-    return renormalised(tensors) if isinstance(trunk, _MOBILENETS) else tensors, theirs
-
-
-def _torchvision_name(trunk: Trunk) -> str:
-    if isinstance(trunk, _MOBILENETS):
-        return "mobilenet_v2"
-    return "resnet50" if trunk.channels[3] == 1024 else "resnet18"
-
-
-def _state(tensors: Mapping[str, Tensor], trunk: Trunk) -> dict[str, Tensor]:
-    if isinstance(trunk, MaskedMobileOneS0):
-        return _mobileone(tensors, trunk)
-    if isinstance(trunk, _MOBILENETS):
-        return _mobilenet(tensors, trunk)
-    return _resnet(tensors, trunk)
 
 
 def renormalised(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -146,10 +157,8 @@ def _mask_stem_of(trunk: Trunk) -> dict[str, Tensor]:
     return {k: v for k, v in trunk.state_dict().items() if k.startswith("mask_stem.")}
 
 
-def _resnet(tensors: Mapping[str, Tensor], trunk: Trunk) -> dict[str, Tensor]:
+def _resnet(tensors: Mapping[str, Tensor], trunk: ResNet) -> dict[str, Tensor]:
     """The trunk keeps its batch norms; a folded file fills them so that they only add the bias."""
-    if not isinstance(trunk, ResNet):
-        raise WeightsError(f"no ImageNet weights are known for {type(trunk).__name__}")
     state: dict[str, Tensor] = {}
     for key, own in trunk.state_dict().items():
         if key.endswith("num_batches_tracked"):
