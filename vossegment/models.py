@@ -52,6 +52,7 @@ _GUIDED_SETTINGS = PropagationSettings(
     refresh_share=0.7,
     claim=30.0,
     most_jump=8.0,
+    least_share=0.1,
     steady=1.0,
     lead=0.5,
 )

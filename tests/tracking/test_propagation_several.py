@@ -11,6 +11,7 @@ from coloured import (
     ONE,
     RED,
     SHAPE,
+    TWO,
     Scripted,
     Seeing,
     frame,
@@ -74,3 +75,14 @@ def test_what_is_found_takes_its_pixels_back() -> None:
         seen.append((found.masks.flatten(1) > 0.5).sum(1).tolist())
     assert seen[1][0] > seen[0][0]
     assert seen[1][1] < seen[0][0] + 1
+
+
+@pytest.mark.parametrize(("share", "lost"), [(0.0, False), (0.1, True)])
+def test_a_patch_among_others_is_a_loss(share: float, lost: bool) -> None:
+    """What shrank to less than a share of its usual area counts as lost where others are followed that may hide it; by
+    itself it is followed, however little is left."""
+    t = tracker(Scripted(rectangle(0.9)), least_share=share)
+    state = t.start(scene(), masked(ONE, TWO))
+    grown = replace(state, usual=state.usual * torch.tensor([[1.0, 1.0, 15.0], [1.0, 1.0, 1.0]]))
+    assert t.step(grown, scene())[1].lost.tolist() == [lost, False]
+    assert t.step(grown[:1], scene())[1].lost.tolist() == [False]

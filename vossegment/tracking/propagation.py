@@ -175,6 +175,8 @@ class PropagationTracker:
         enough = torch.where(searched, s.found_above, s.lost_below)
         most = torch.where(searched, s.found_within, s.most_jump)
         lost = (scores < enough) | (change > most) | (change < 1 / most)
+        if len(state) > 1:  # who went behind another would live on there as a patch
+            lost = lost | (areas + _FEW < s.least_share * (state.usual[:, 2] + _FEW))
         # What is not believed takes no pixels from others.
         masks = torch.where(lost[:, None, None], 0.0, masks)
         others = None

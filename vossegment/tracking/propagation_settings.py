@@ -32,6 +32,8 @@ class PropagationSettings:
     """Factor on the odds of an object in the frame in which it is found again."""
     most_jump: float = 4.0
     """Factor by which a mask's area may differ from the last one's; beyond, the object counts as lost."""
+    least_share: float = 0.0
+    """Among several objects, what covers less than this share of its usual area counts as lost."""
     found_within: float = 4.0
     """Factor by which the area of what was lost and counts as found may differ from the usual one."""
     memory: float = 0.9
@@ -60,6 +62,7 @@ class PropagationSettings:
             "refresh_above",
             "refresh_under",
             "refresh_share",
+            "least_share",
             "lost_below",
             "found_above",
             "memory",
