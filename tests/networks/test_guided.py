@@ -28,7 +28,7 @@ def crops(n: int, size: int = 64) -> tuple[Tensor, Tensor]:
 
 def reference_of(n: int, cells: int, keys: int = 6) -> Reference:
     directions = nn.functional.normalize(torch.randn(n, keys, cells), dim=1)
-    return Reference(directions, torch.rand(n, cells), torch.randn(n, 512))
+    return Reference(directions, torch.rand(n, cells), torch.randn(n, 128))
 
 
 @pytest.fixture(scope="module", params=TRUNKS)
@@ -40,13 +40,13 @@ def network(request: pytest.FixtureRequest) -> Guided:
 @pytest.mark.parametrize("size", [64, 96])
 @pytest.mark.parametrize("n", [1, 3])
 def test_shapes(network: Guided, size: int, n: int) -> None:
-    """64 numbers a cell at stride 16, their masks, two means of the features there; logits of the crop's size."""
+    """64 numbers a cell at stride 16, their masks, what the means say to each cell; logits of the crop's size."""
     images, masks = crops(n, size)
     cells = (size // 16) ** 2
     with torch.no_grad():
         reference = network.reference(images, masks)
         logits = network.segment(reference, images, masks)
-    assert [tuple(part.shape) for part in reference] == [(n, 64, cells), (n, cells), (n, 2 * network.trunk.channels[3])]
+    assert [tuple(part.shape) for part in reference] == [(n, 64, cells), (n, cells), (n, 128)]
     assert logits.shape == (n, size, size)
     torch.testing.assert_close(reference.keys.norm(dim=1), torch.ones(n, cells))
     assert reference.masks.min() >= 0
@@ -59,13 +59,15 @@ def test_reference_cells(network: Guided) -> None:
     with torch.no_grad():
         reference = network.reference(images, masks)
         f16 = network.trunk(images, masks[:, None])[3].flatten(2)
-    shares = masks.view(2, 4, 16, 4, 16).mean((2, 4)).flatten(1)
-    torch.testing.assert_close(reference.masks, shares)
-    for n in range(2):
-        inside, outside = reference.means[n].chunk(2)
-        for mean, weight in ((inside, shares[n]), (outside, 1 - shares[n])):
-            expected = sum(float(weight[c]) * f16[n, :, c] for c in range(16)) / (float(weight.sum()) + 1e-3)
-            torch.testing.assert_close(mean, expected, rtol=1e-4, atol=1e-5)
+        shares = masks.view(2, 4, 16, 4, 16).mean((2, 4)).flatten(1)
+        torch.testing.assert_close(reference.masks, shares)
+        for n in range(2):
+            means = [
+                torch.stack([weight[c] * f16[n, :, c] for c in range(16)]).sum(0) / (weight.sum() + 1e-3)
+                for weight in (shares[n], 1 - shares[n])
+            ]
+            expected = network.fuse_means(torch.cat(means)[None, :, None, None]).flatten()
+            torch.testing.assert_close(reference.means[n], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_an_empty_mask_has_a_reference(network: Guided) -> None:
@@ -74,7 +76,9 @@ def test_an_empty_mask_has_a_reference(network: Guided) -> None:
     with torch.no_grad():
         reference = network.reference(images, masks * 0)
         logits = network.segment(reference, images, masks * 0)
-    assert not reference.means.chunk(2, 1)[0].any()
+        outside = network.trunk(images, masks[:, None] * 0)[3].flatten(2).sum(2) / (16 + 1e-3)
+        said = network.fuse_means(torch.cat([outside * 0, outside], 1)[:, :, None, None])[:, :, 0, 0]
+    torch.testing.assert_close(reference.means, said, rtol=1e-4, atol=1e-5)
     assert torch.isfinite(logits).all()
 
 

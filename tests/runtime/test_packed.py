@@ -68,6 +68,27 @@ def test_chained_blocks(stride: int) -> None:
     torch.testing.assert_close(ready(x), plain(x), rtol=1e-4, atol=1e-4)
 
 
+class Backwards(nn.Sequential):
+    """A sequence that runs another way than it stands."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        for part in reversed(self):
+            x = part(x)
+        return x
+
+
+def test_chains() -> None:
+    """Sequences within sequences become one, without what was taken in; one with a way of its own keeps it."""
+    inner = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.Identity(), nn.ReLU())
+    own = Backwards(nn.AvgPool2d(2), nn.Conv2d(3, 3, 3))
+    plain = nn.Sequential(nn.Sequential(inner, nn.Conv2d(3, 3, 1), nn.MaxPool2d(2)), own).requires_grad_(False)
+    ready = nn.Sequential(copy.deepcopy(plain))
+    pack(ready)
+    assert [type(part).__name__ for part in ready[0]] == ["PackedConv", "PackedConv", "MaxPool2d", "Backwards"]
+    x = torch.randn(2, 3, 20, 20)
+    torch.testing.assert_close(ready(x), plain(x), rtol=1e-4, atol=1e-4)
+
+
 def test_without_the_operators(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where they are missing, a network stays as it is."""
     monkeypatch.setattr(packed, "_available", lambda: False)

@@ -23,8 +23,8 @@ _FAR = 4.0  # above any cosine similarity: cells of the other side never win a m
 
 class Reference(NamedTuple):
     """What is known of N objects' looks, from C reference cells each: ``keys`` ``(N, 64, C)`` of length 1, ``masks``
-    ``(N, C)`` how much of each cell is the object, ``means`` ``(N, 2 F)`` the mean feature inside and outside, of the
-    trunk's F channels at stride 16."""
+    ``(N, C)`` how much of each cell is the object, ``means`` ``(N, 128)`` what the mean features inside and outside say
+    to each cell."""
 
     keys: Tensor
     masks: Tensor
@@ -105,17 +105,19 @@ class Guided(nn.Module):
         features = f16.flatten(2).float()
         inside = (features * cells).sum(2) / (cells.sum(2) + 1e-3)
         outside = (features * (1 - cells)).sum(2) / ((1 - cells).sum(2) + 1e-3)
-        return Reference(self._keys(f16).flatten(2), cells[:, 0], torch.cat([inside, outside], 1))
+        means = torch.cat([inside, outside], 1).to(f16.dtype)
+        said = self.fuse_means(means[:, :, None, None])[:, :, 0, 0].float()
+        return Reference(self._keys(f16).flatten(2), cells[:, 0], said)
 
     def answer(self, reference: Reference, levels: list[Tensor]) -> Tensor:
         """Logits ``(N, S, S)`` of the object in what ``look`` gave."""
         f2, f4, f8, f16, f32 = levels
         read = read_out(self._keys(f16), reference, self.temperature.float()).to(f16.dtype)
-        means = self.fuse_means(reference.means[:, :, None, None].to(f16.dtype))
+        means = reference.means[:, :, None, None].to(f16.dtype)
         x = self.fuse_16(f16) + _resized(self.fuse_32(f32), f16) + means + self.fuse_read(read)
         for layer in self.mix:
             x = layer(x) + x
-        x = self.head(self.up_2(self.up_4(self.up_8(x, f8), f4), f2))
+        x = self.head(self.up_2(self.up_4(self.up_8(x, f8), f4), f2)).float()
         return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)[:, 0]
 
     def reference(self, images: Tensor, masks: Tensor) -> Reference:

@@ -7,6 +7,8 @@ each, nothing beside it. Batch norms are folded in and so stay as ImageNet left 
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from torch import Tensor, nn
 
 from vossegment.networks.mobilenet import DepthwiseConv
@@ -17,21 +19,18 @@ _STAGES = ((48, 2), (128, 8), (256, 10), (1024, 1))
 """Width and blocks; the first block of each has stride 2."""
 
 
-class Block(nn.Module):
+class Block(nn.Sequential):
     """3x3 depth-wise with ``stride``, 1x1, a ReLU after each: ``(N, inputs, S, S)`` -> ``(N, outputs, S / stride,
     S / stride)``."""
 
     def __init__(self, inputs: int, outputs: int, *, stride: int) -> None:
-        super().__init__()
-        # Each activation stands behind its convolution: ``runtime`` may make one of both.
-        self.depthwise = DepthwiseConv(inputs, stride=stride, even=True)
-        self.filtered = nn.ReLU(inplace=True)
-        self.pointwise = nn.Conv2d(inputs, outputs, 1)
-        self.mixed = nn.ReLU(inplace=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.filtered(self.depthwise(x))
-        return self.mixed(self.pointwise(x))  # type: ignore[no-any-return]
+        layers: dict[str, nn.Module] = {
+            "depthwise": DepthwiseConv(inputs, stride=stride, even=True),
+            "filtered": nn.ReLU(inplace=True),
+            "pointwise": nn.Conv2d(inputs, outputs, 1),
+            "mixed": nn.ReLU(inplace=True),
+        }
+        super().__init__(OrderedDict(layers))
 
 
 class MaskedMobileOneS0(MaskedTrunk):

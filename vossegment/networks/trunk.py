@@ -42,7 +42,10 @@ class Normalise(nn.Module):
             self.register_buffer(name, torch.tensor(colours).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        return (images - self.mean) / self.std
+        """``(N, 3, S, S)`` of any layout -> the same, channels last."""
+        rows = images.permute(0, 2, 3, 1).flatten(2)  # (N, S, 3 S): three colours by themselves are no vector
+        mean, std = (colours.flatten().repeat(images.shape[3]) for colours in (self.mean, self.std))
+        return ((rows - mean) / std).view(*images.shape[:1], *images.shape[2:], 3).permute(0, 3, 1, 2)
 
 
 class Trunk(nn.Module):
