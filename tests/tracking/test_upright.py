@@ -17,10 +17,13 @@ def window(x: float, y: float, side: float) -> torch.Tensor:
 
 
 def test_in_frame() -> None:
-    """A window half beyond the left edge, and a quarter beyond the lower one: there it holds nothing."""
-    held = in_frame(window(0, 24, 32), torch.empty(32, 48, 3), SIZE)[0]
-    expected = torch.zeros(SIZE, SIZE)
-    expected[:12, 8:] = 1
+    """A window half beyond the left edge, and a quarter beyond the lower one: there it holds nothing. One within keeps
+    all."""
+    masks = torch.rand(2, SIZE, SIZE)
+    held = in_frame(masks, torch.cat([window(0, 24, 32), window(24, 16, 32)]), torch.empty(32, 48, 3))
+    expected = masks.clone()
+    expected[0, 12:] = 0
+    expected[0, :, :8] = 0
     assert torch.equal(held, expected)
 
 

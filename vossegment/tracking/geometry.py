@@ -6,6 +6,7 @@ pixel 0 covers [0, 1) and its centre is 0.5, in the window as in the frame.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cv2
@@ -78,25 +79,30 @@ def mask_boxes(inside: Tensor, windows: Tensor) -> tuple[Tensor, Tensor]:
     """Tightest boxes round masks ``(N, S, S)`` bool in upright windows: ``(N, 4)`` x0 y0 x1 y1 in frame pixels, and
     ``(N,)`` bool whether there is a pixel at all (where not, the box is the window)."""
     if host_may_read(inside.device):
-        rows = [cv2.boundingRect(mask.view(np.uint8)) for mask in inside.numpy()]
-        found = torch.tensor(rows, dtype=windows.dtype).view(-1, 4)
-        seen = found[:, 2] > 0
-        found[~seen] = found.new_tensor([0.0, 0.0, inside.shape[2], inside.shape[1]])
-        low, high = found[:, :2], found[:, :2] + found[:, 2:]
+        found = [cv2.boundingRect(mask.view(np.uint8)) for mask in inside.numpy()]
+        seen = torch.tensor([width > 0 for _, _, width, _ in found], dtype=torch.bool)
+        whole = 0, 0, inside.shape[2], inside.shape[1]
+        edges = [(x, y, x + w, y + h) if w else whole for x, y, w, h in found]
+        corners = torch.tensor(edges, dtype=windows.dtype).view(-1, 2, 2)
     else:
-        low, high, seen = _extents(inside)
-    scale = torch.stack([windows[:, 0, 0], windows[:, 1, 1]], 1)
-    return torch.cat([low * scale + windows[:, :, 2], high * scale + windows[:, :, 2]], 1), seen
+        corners, seen = _extents(inside)
+    return (corners * scales(windows)[:, None] + windows[:, None, :, 2]).flatten(1), seen
 
 
-def _extents(inside: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """First and last edges of masks ``(N, S, S)``, x y ``(N, 2)`` each, and whether there is a pixel, on a device."""
+def scales(windows: Tensor) -> Tensor:
+    """Frame pixels along a pixel of each upright window, in x and y, ``(N, 2)``."""
+    return windows.diagonal(dim1=1, dim2=2)
+
+
+def _extents(inside: Tensor) -> tuple[Tensor, Tensor]:
+    """Upper left and lower right corners of masks ``(N, S, S)``, ``(N, 2, 2)``, and whether there is a pixel, on a
+    device."""
     ends = []
     for axis in (1, 2):  # over rows: columns' extent; over columns: rows' extent
         line = inside.any(axis).to(torch.float32)
         ends.append((line.argmax(1), line.shape[1] - line.flip(1).argmax(1)))
     (x0, x1), (y0, y1) = ends
-    return torch.stack([x0, y0], 1), torch.stack([x1, y1], 1), inside.flatten(1).any(1)
+    return torch.stack([x0, y0, x1, y1], 1).view(-1, 2, 2), inside.flatten(1).any(1)
 
 
 def _places(maps: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
@@ -213,7 +219,8 @@ def crop_array(
     fill: Any = 0,
 ) -> npt.NDArray[np.uint8]:
     """``crop`` of one array ``(H, W)`` or ``(H, W, 3)`` by OpenCV (equal to 1 grey level)."""
-    level = int(np.log2(max(np.sqrt(abs(np.linalg.det(window[:, :2]))), 1.0)))
+    (a, b), (c, d) = window[:, :2].tolist()
+    level = int(math.log2(max(math.sqrt(abs(a * d - b * c)), 1.0)))
     k = _REDUCTIONS[min(level, len(_REDUCTIONS) - 1)]
     matrix = window.copy()
     if border == cv2.BORDER_CONSTANT:  # the rest of the picture is not needed
@@ -261,8 +268,15 @@ def _under(
     picture: npt.NDArray[np.uint8], window: FloatArray, size: int, k: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """The part of a picture that a window samples, whole groups of ``k`` pixels, and its corner x, y."""
-    corners = window[:, :2] @ np.array([[0, size, 0, size], [0, 0, size, size]]) + window[:, 2:]
-    shape = np.array(picture.shape[1::-1])
-    low = np.clip((np.floor(corners.min(1)).astype(np.int64) // k - 1) * k, 0, shape)
-    high = np.clip((np.ceil(corners.max(1)).astype(np.int64) // k + 2) * k, low, shape)
-    return picture[low[1] : high[1], low[0] : high[0]], low
+    columns, rows = (
+        _sampled(float(a) * size, float(b) * size, float(start), length, k)
+        for (a, b, start), length in zip(window, picture.shape[1::-1], strict=True)
+    )
+    return picture[rows, columns], np.array([columns.start, rows.start])
+
+
+def _sampled(across: float, down: float, start: float, length: int, k: int) -> slice:
+    """Along one axis of ``length`` pixels, what lies between ``start`` and both ways from it, and a group more."""
+    low, high = start + min(across, 0.0) + min(down, 0.0), start + max(across, 0.0) + max(down, 0.0)
+    first = min(max((math.floor(low) // k - 1) * k, 0), length)
+    return slice(first, min(max((math.ceil(high) // k + 2) * k, first), length))

@@ -28,7 +28,7 @@ from vossegment.tracking.geometry import (
 )
 from vossegment.tracking.propagation_settings import PropagationSettings
 from vossegment.tracking.types import Prompts, Result, each
-from vossegment.tracking.upright import averaged, filled_boxes, in_frame, pixel_area
+from vossegment.tracking.upright import averaged, filled_boxes, frame_size, in_frame, pixel_area
 
 
 class GuidedNetwork(Protocol):
@@ -141,7 +141,7 @@ class PropagationTracker:
         for _ in range(1 + s.passes):
             looked = self.network.look(crop(frame, windows, s.size, fill), guidance)
             answer = self.network.answer(self.network.remember(looked, guidance), looked).float().sigmoid()
-            answer = answer * in_frame(windows, frame, s.size)
+            answer = in_frame(answer, windows, frame)
             found, seen = mask_boxes(answer > s.mask_threshold, windows)
             boxes = torch.where(seen[:, None], self._clipped(found, frame), boxes)
             closer = self._round(boxes)
@@ -164,7 +164,7 @@ class PropagationTracker:
         if s.mirrored:
             mirrored = self.network.look(crops.flip(3), guidance.flip(2))
             masks = (masks + self.network.answer(reference, mirrored).float().sigmoid().flip(2)) / 2
-        masks = masks * in_frame(windows, frame, s.size)
+        masks = in_frame(masks, windows, frame)
         inside = masks > s.mask_threshold
         count = inside.sum((1, 2))
         scores = (masks * inside).sum((1, 2)) / count.clamp(min=1)
@@ -238,9 +238,8 @@ class PropagationTracker:
         sides = sides * torch.pow(s.growth, state.lost_for).clamp(max=s.most_growth)
         away = self._rounds[state.lost_for.long() % len(self._rounds)] * sides[:, None]
         centres = centres + s.lead * state.motion[:, :2] + away
-        height, width = frame.shape[:2]
-        x, y = centres[:, 0].clamp(0, width), centres[:, 1].clamp(0, height)
-        return square_windows(torch.stack([x, y], 1), sides, s.size)
+        centres = torch.minimum(centres.clamp(min=0), frame_size(frame, centres))
+        return square_windows(centres, sides, s.size)
 
     def _round(self, boxes: Tensor) -> Tensor:
         centres, sizes = _centred(boxes)
@@ -248,13 +247,11 @@ class PropagationTracker:
 
     def _clipped(self, boxes: Tensor, frame: Tensor) -> Tensor:
         """Boxes inside the frame, and never without area."""
-        height, width = frame.shape[:2]
-        x, y = boxes[:, ::2].clamp(0, width), boxes[:, 1::2].clamp(0, height)
-        centres, sizes = _centred(torch.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1]], 1))
-        half = sizes.clamp(min=self.settings.least_side) / 2
-        across, down = half[:, 0].clamp(max=width / 2), half[:, 1].clamp(max=height / 2)
-        x, y = centres[:, 0].clamp(across, width - across), centres[:, 1].clamp(down, height - down)
-        return torch.stack([x - across, y - down, x + across, y + down], 1)
+        whole = frame_size(frame, boxes)
+        low, high = torch.minimum(boxes.view(-1, 2, 2).clamp(min=0), whole).unbind(1)
+        half = torch.minimum((high - low).clamp(min=self.settings.least_side), whole) / 2
+        centres = torch.clamp((low + high) / 2, half, whole - half)
+        return torch.cat([centres - half, centres + half], 1)
 
 
 _FEW = 8.0

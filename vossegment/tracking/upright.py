@@ -6,23 +6,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vossegment.tracking.geometry import cut
+from vossegment.tracking.geometry import cut, scales
 
 _FINER = 4
 
 
-def in_frame(windows: Tensor, frame: Tensor, size: int) -> Tensor:
-    """1 where the pixels of upright windows lie in the frame, 0 beyond, ``(N, S, S)``."""
-    along = torch.arange(size, dtype=windows.dtype, device=windows.device) + 0.5
-    x = windows[:, 0, 0, None] * along + windows[:, 0, 2, None]
-    y = windows[:, 1, 1, None] * along + windows[:, 1, 2, None]
-    across, down = (x > 0) & (x < frame.shape[1]), (y > 0) & (y < frame.shape[0])
-    return (down[:, :, None] & across[:, None]).to(windows.dtype)
+def in_frame(masks: Tensor, windows: Tensor, frame: Tensor) -> Tensor:
+    """``masks`` ``(N, S, S)`` where their upright windows show ``frame`` ``(H, W, 3)``, 0 beyond."""
+    along = torch.arange(0.5, masks.shape[1], dtype=windows.dtype, device=windows.device)
+    places = scales(windows)[:, :, None] * along + windows[:, :, 2:]
+    across, down = ((places > 0) & (places < frame_size(frame, windows)[:, None])).unbind(1)
+    return masks * down[:, :, None] * across[:, None]
+
+
+def frame_size(frame: Tensor, like: Tensor) -> Tensor:
+    """Width and height of ``frame`` ``(H, W, 3)`` as numbers of the kind and on the device of ``like``, ``(2,)``; made
+    there, as nothing may be sent in a step."""
+    return torch.cat([like.new_full((1,), frame.shape[1]), like.new_full((1,), frame.shape[0])])
 
 
 def pixel_area(windows: Tensor) -> Tensor:
     """Frame pixels that a pixel of each upright window covers."""
-    return windows[:, 0, 0] * windows[:, 1, 1]
+    return scales(windows).prod(1)
 
 
 def averaged(masks: Tensor, windows: Tensor, size: int) -> Tensor:
@@ -33,7 +38,7 @@ def averaged(masks: Tensor, windows: Tensor, size: int) -> Tensor:
 
 def filled_boxes(boxes: Tensor, windows: Tensor, size: int) -> Tensor:
     """Boxes ``(N, 4)`` as masks ``(N, S, S)`` in upright windows, their edges as soft as their fractions."""
-    scale = torch.stack([windows[:, 0, 0], windows[:, 1, 1]], 1)
+    scale = scales(windows)
     low, high = (boxes[:, :2] - windows[:, :, 2]) / scale, (boxes[:, 2:] - windows[:, :, 2]) / scale
     cells = torch.arange(size, dtype=boxes.dtype, device=boxes.device)
     covered = (torch.minimum(cells + 1, high[..., None]) - torch.maximum(cells, low[..., None])).clamp(0, 1)
