@@ -175,16 +175,16 @@ class PropagationTracker:
         enough = torch.where(searched, s.found_above, s.lost_below)
         most = torch.where(searched, s.found_within, s.most_jump)
         lost = (scores < enough) | (change > most) | (change < 1 / most)
-        if len(state) > 1:  # who went behind another would live on there as a patch
-            lost = lost | (areas + _FEW < s.least_share * (state.usual[:, 2] + _FEW))
-        # What is not believed takes no pixels from others.
-        masks = torch.where(lost[:, None, None], 0.0, masks)
         others = None
         if len(state) > 1:
-            # Who is found by the looks alone has the better claim than who carried the place along.
-            claims = torch.where(searched & ~lost, s.claim, 1.0)
-            masks, others = aggregated(masks, windows, claims)
-        found, seen = mask_boxes(masks > s.mask_threshold, windows)
+            # Who went behind another would live on there as a patch.
+            lost = lost | (areas + _FEW < s.least_share * (state.usual[:, 2] + _FEW))
+            # What is not believed takes no pixels from others, and who is found by the looks alone has a better claim
+            # than who carried the place along.
+            believed = torch.where(lost[:, None, None], 0.0, masks)
+            masks, others = aggregated(believed, windows, torch.where(searched & ~lost, s.claim, 1.0))
+            inside = masks > s.mask_threshold
+        found, seen = mask_boxes(inside, windows)
         found, lost = self._clipped(found, frame), lost | ~seen
         masks = torch.where(lost[:, None, None], 0.0, masks)
         boxes = torch.where(lost[:, None], state.boxes, found)
