@@ -44,10 +44,11 @@ def _rivals(masks: Tensor, windows: Tensor, claims: Tensor, first: int, end: int
 
     Odds reach a million: between two cells, 1 / (1 + odds) is what changes evenly.
     """
-    n, count, size = len(masks), end - first, masks.shape[1]
-    each = windows[first:end].repeat_interleave(n, 0)  # row i: all masks seen from window i
-    seen = resample(masks.repeat(count, 1, 1), between(each, windows.repeat(count, 1, 1))).view(count, n, size, size)
-    own = torch.eye(n, dtype=torch.bool, device=masks.device)[first:end, :, None, None]
-    seen = seen.masked_fill(own, 0.0).clamp(max=_SURE)
-    odds = claims[:, None, None] * seen / (1 - seen)
+    places = torch.arange(first, end, device=masks.device)[:, None]
+    others = torch.arange(len(masks) - 1, device=masks.device).expand(len(places), -1)
+    others = others + (others >= places)  # row i: all but i
+    seen_from, of = windows[first:end].repeat_interleave(others.shape[1], 0), others.flatten()
+    seen = resample(masks[of], between(seen_from, windows[of])).view(*others.shape, *masks.shape[1:])
+    seen = seen.clamp(max=_SURE)
+    odds = claims[others][:, :, None, None] * seen / (1 - seen)
     return torch.stack([1 / (1 + odds.sum(1)), (1 - seen).prod(1)], 1)
