@@ -108,6 +108,7 @@ def main() -> None:
     parser.add_argument("--data", action="append", default=[])
     parser.add_argument("--holdout", default="")
     parser.add_argument("--row", action="append", default=[])
+    parser.add_argument("--precision", default="auto", help="float32: the same on every machine, or nearly")
     parser.add_argument("--only", default="held,stills,demo,clips,pairs")
     options = parser.parse_args()
     data = load_sets(options.data, tuple(name for name in options.holdout.split(",") if name))
@@ -127,7 +128,8 @@ def main() -> None:
     columns = [n for n in (*groups, "stills") if n in options.only or n in made]
     print("| settings |", " | ".join(columns), "|\n|---|" + "---|" * len(columns))
     for row in ["", *options.row]:
-        tracker = load(options.model, weights=options.weights, settings=changed(row) if row else None)
+        settings = changed(row) if row else None
+        tracker = load(options.model, weights=options.weights, settings=settings, precision=options.precision)
         values = [
             score_held_out(stills, tracker).first_masks if name == "stills" else mean_region(groups[name], tracker)
             for name in columns
