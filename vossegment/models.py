@@ -108,7 +108,7 @@ MODELS: dict[str, Model] = {
         "guided on MobileNetV2",
         lambda: Guided(trunk=MaskedMobileNetV2()),
         "guided_mobilenet_v2",
-        _GUIDED_SETTINGS,
+        replace(_GUIDED_SETTINGS, least_share=0.0),
     ),
     "e3sn": Model(
         "E3SN on MobileNetV2, for CPUs",

@@ -10,7 +10,7 @@ from torch import nn
 
 from vossegment.networks.mobilenet import MobileNetV2
 from vossegment.networks.resnet import BasicBlock, resnet18, resnet50
-from vossegment.networks.trunk import Trunk
+from vossegment.networks.trunk import DEVIATION, MEAN, Normalise, Trunk
 
 TRUNKS: dict[str, Callable[[], Trunk]] = {
     "mobilenet_v2": MobileNetV2,
@@ -22,6 +22,16 @@ TRUNKS: dict[str, Callable[[], Trunk]] = {
 # Stride and first pixel of each level, and its cells in crops of 127 and 255 pixels.
 LEVELS = {"c1": (2, 3, 61, 125), "c2": (4, 3, 31, 63), "c3": (8, 7, 15, 31), "c4": (8, 7, 15, 31)}
 every_trunk = pytest.mark.parametrize("name", TRUNKS)
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_normalise(last: bool) -> None:
+    """Each colour less its mean, by its deviation, whatever the layout and the proportions."""
+    images = torch.rand(2, 3, 5, 7) * 255
+    found = Normalise()(images.contiguous(memory_format=torch.channels_last) if last else images)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    for k in range(3):
+        torch.testing.assert_close(found[:, k], (images[:, k] - MEAN[k]) / DEVIATION[k])
 
 
 @every_trunk

@@ -274,6 +274,16 @@ def test_cut_is_a_slice() -> None:
 
 
 @pytest.mark.parametrize("host", [True, False])
+def test_cut_beyond(monkeypatch: pytest.MonkeyPatch, host: bool) -> None:
+    """A window that touches the mask by a part of a pixel sees that; one further on, to any side, sees nothing."""
+    monkeypatch.setattr("vossegment.tracking.geometry.host_may_read", lambda device: host)
+    centres = torch.tensor([[-3.6, 5.0], [-40.0, 5.0], [90.0, 5.0], [5.0, -40.0], [5.0, 90.0], [-4e6, 5.0]])
+    found = cut(torch.ones(6, 10, 12), square_windows(centres, torch.full((6,), 8.0), 8), 8)
+    assert float(found[0].max()) > 0.3
+    assert not found[1:].any()
+
+
+@pytest.mark.parametrize("host", [True, False])
 def test_mask_boxes(monkeypatch: pytest.MonkeyPatch, host: bool) -> None:
     """Tight boxes in frame pixels, from the first pixel's near edge to the last one's far edge; none: the window."""
     monkeypatch.setattr("vossegment.tracking.geometry.host_may_read", lambda device: host)

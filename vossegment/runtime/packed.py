@@ -34,7 +34,7 @@ class _Direct(nn.Module):
 
 class PackedConv(_Direct):
     """A convolution and what follows it. The layout is chosen at the first call, for the shape seen there; other
-    shapes give the same numbers."""
+    shapes give the same numbers. The weights of that call stay: others loaded later have no effect."""
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()

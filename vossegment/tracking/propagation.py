@@ -177,7 +177,7 @@ class PropagationTracker:
         lost = (scores < enough) | (change > most) | (change < 1 / most)
         others = None
         if len(state) > 1:
-            # Who went behind another would live on there as a patch.
+            # Who went behind another, as most do who get so small, would live on there as a patch.
             lost = lost | (areas + _FEW < s.least_share * (state.usual[:, 2] + _FEW))
             # What is not believed takes no pixels from others, and who is found by the looks alone has a better claim
             # than who carried the place along.

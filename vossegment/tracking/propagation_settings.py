@@ -33,7 +33,8 @@ class PropagationSettings:
     most_jump: float = 4.0
     """Factor by which a mask's area may differ from the last one's; beyond, the object counts as lost."""
     least_share: float = 0.0
-    """Among several objects, what covers less than this share of its usual area counts as lost."""
+    """Where there are several objects, wherever they are, what covers less than this share of its usual area counts as
+    lost."""
     found_within: float = 4.0
     """Factor by which the area of what was lost and counts as found may differ from the usual one."""
     memory: float = 0.9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import Path
 
 from PIL import Image as PillowImage
@@ -13,7 +14,6 @@ from vossegment.writers.palette import PALETTE
 from vossegment.writers.types import Outputs
 
 _PALETTE_BYTES = PALETTE.tobytes()
-_RUNS = 3  # zlib's Z_RLE
 
 
 def encoded(labels: LabelMap) -> bytes:
@@ -21,8 +21,8 @@ def encoded(labels: LabelMap) -> bytes:
     picture = PillowImage.fromarray(labels)
     picture.putpalette(_PALETTE_BYTES)
     file = io.BytesIO()
-    # Half the default's time for as few bytes: but for runs, there is nothing to find.
-    picture.save(file, format="PNG", compress_level=1, compress_type=_RUNS)
+    # Half the default's time for about as few bytes: but for runs, there is little to find.
+    picture.save(file, format="PNG", compress_level=1, compress_type=zlib.Z_RLE)
     return file.getvalue()
 
 
