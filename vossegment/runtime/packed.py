@@ -69,13 +69,8 @@ class PackedConv(_Direct):
         return run
 
 
-class _Chain(_Direct, nn.Sequential):
+class _Chain(nn.Sequential, _Direct):
     """What follows one another."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        for part in self:
-            x = part(x)
-        return x
 
 
 class _Nothing(_Direct):
