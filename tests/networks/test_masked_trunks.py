@@ -68,7 +68,8 @@ def test_freezes_in_stages(kind: type[MaskedTrunk]) -> None:
 
 @every_trunk
 def test_fused_stems(kind: type[MaskedTrunk]) -> None:
-    """One convolution of four channels gives what the two gave together, others' masks below 0 among them."""
+    """One convolution gives what the colours' normalisation and the two stems gave together, at the picture's edge as
+    within, others' masks below 0 among them."""
     torch.manual_seed(0)
     trunk = kind().eval().requires_grad_(False)
     images, masks = torch.rand(2, 3, 64, 64) * 255, torch.rand(2, 1, 64, 64) * 2 - 1

@@ -10,13 +10,14 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vossegment.networks.trunk import Maps, MaskedTrunk, Trunk
+from vossegment.networks.trunk import Maps, MaskedTrunk, Normalise, Trunk
 
 # Expansion, channels, repeats, stride, dilation of the first and of the further blocks.
 _Groups = tuple[tuple[int, int, int, int, int, int], ...]
 _FINE: _Groups = ((1, 16, 1, 1, 1, 1), (6, 24, 2, 2, 1, 1), (6, 32, 3, 2, 1, 1))
 _SIAMESE: _Groups = (*_FINE, (6, 64, 4, 1, 1, 2), (6, 96, 3, 1, 2, 2))
 _WHOLE: _Groups = (*_FINE, (6, 64, 4, 2, 1, 1), (6, 96, 3, 1, 1, 1), (6, 160, 3, 2, 1, 1), (6, 320, 1, 1, 1, 1))
+_HALF = (127.5, 127.5, 127.5)  # to -1..1, as the ImageNet weights expect
 
 
 class DepthwiseConv(nn.Conv2d):
@@ -78,6 +79,7 @@ class _MobileNet(Trunk):
         super().__init__()
         self._taken = taken
         self._margins = None if even else (0, 1, 0, 1)
+        self.normalise = Normalise(_HALF, _HALF)
         self.stem = nn.Conv2d(3, 32, 3, 2, int(even))
         blocks: list[InvertedResidual] = []
         inputs = 32
@@ -101,7 +103,7 @@ class _MobileNet(Trunk):
 
     def _normalised(self, images: Tensor) -> Tensor:
         """RGB 0..255 as the stem wants it."""
-        x = (images / 127.5 - 1).to(self.stem.weight.dtype)  # -1..1, as the ImageNet weights expect
+        x = self.normalise(images).to(self.stem.weight.dtype)
         return x if self._margins is None else F.pad(x, self._margins)
 
     def _levels(self, x: Tensor) -> list[Tensor]:
@@ -146,4 +148,4 @@ class MaskedMobileNetV2(_MobileNet, MaskedTrunk):
 
     def forward(self, images: Tensor, masks: Tensor) -> list[Tensor]:
         """See ``MaskedTrunk``."""
-        return self._levels(self._after_stems(self._normalised(images), masks))
+        return self._levels(self._after_stems(images, masks))

@@ -57,7 +57,7 @@ class MaskedMobileOneS0(MaskedTrunk):
 
     def forward(self, images: Tensor, masks: Tensor) -> list[Tensor]:
         """See ``MaskedTrunk``."""
-        levels = [self._after_stems(self.normalise(images).to(self.stem.weight.dtype), masks)]
+        levels = [self._after_stems(images, masks)]
         for stage in self.stages:
             levels.append(stage(levels[-1]))
         return levels

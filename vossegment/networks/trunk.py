@@ -11,7 +11,7 @@ the third level begins). Cell ``i`` of a level with stride ``d`` looks at crop p
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,8 @@ class Maps(NamedTuple):
     c4: Tensor
 
 
+Colour = tuple[float, float, float]
+
 MEAN, DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 """ImageNet's, of colours 0..255, as torchvision's weights and Apple's want them."""
 
@@ -36,9 +38,9 @@ class Normalise(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, mean: Colour = MEAN, deviation: Colour = DEVIATION) -> None:
         super().__init__()
-        for name, colours in (("mean", MEAN), ("std", DEVIATION)):
+        for name, colours in (("mean", mean), ("std", deviation)):
             self.register_buffer(name, torch.tensor(colours).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -69,6 +71,7 @@ class MaskedTrunk(Trunk):
     """A trunk whose stem, at stride 2, also sees a mask: by a convolution of its own, whose answer is added before the
     activation. The ImageNet weights stay as they are (MODELS-guided, "Network")."""
 
+    normalise: Normalise
     stem: nn.Conv2d
     mask_stem: nn.Conv2d
     activation: ClassVar[type[nn.ReLU] | type[nn.ReLU6]]
@@ -88,17 +91,24 @@ class MaskedTrunk(Trunk):
         self.both_stems = None
 
     def _after_stems(self, images: Tensor, masks: Tensor) -> Tensor:
-        """Both stems' sum after the activation, of normalised images."""
-        masks = masks.to(images.dtype)
-        if self.both_stems is not None:
-            seen: Tensor = self.both_stems(torch.cat([images, masks], 1))
-        else:
-            seen = self.activation(inplace=True)(self.stem(images) + self.mask_stem(masks))
-        return seen
+        """Both stems' sum after the activation."""
+        dtype = self.stem.weight.dtype
+        if self.both_stems is None:
+            summed = self.stem(self.normalise(images).to(dtype)) + self.mask_stem(masks.to(dtype))
+            return cast(Tensor, self.activation(inplace=True)(summed))
+        inputs = (images, masks.to(images.dtype), torch.ones_like(masks, dtype=images.dtype))
+        together = torch.cat([x.permute(0, 2, 3, 1) for x in inputs], 3).to(dtype)
+        return cast(Tensor, self.both_stems(together.permute(0, 3, 1, 2)))
 
     def fuse(self) -> None:
-        """Makes one convolution of the two stems, for inference."""
-        both = nn.Conv2d(4, self.stem.out_channels, 3, 2, 1)
-        weights, biases = zip(*((conv.weight, conv.bias) for conv in (self.stem, self.mask_stem)), strict=True)
-        both.weight, both.bias = nn.Parameter(torch.cat(weights, 1)), nn.Parameter(sum(biases))
+        """Makes one convolution of colours' normalisation and the two stems, for inference.
+
+        Its fifth input is 1 within the picture, for the mean colour to be taken off there and not from the padding.
+        """
+        both = nn.Conv2d(5, self.stem.out_channels, 3, 2, 1)
+        (stem, bias), (mask_stem, mask_bias) = ((conv.weight, conv.bias) for conv in (self.stem, self.mask_stem))
+        colours = stem / self.normalise.std
+        off = -(colours * self.normalise.mean).sum(1, keepdim=True)
+        both.weight = nn.Parameter(torch.cat([colours, mask_stem, off], 1))
+        both.bias = nn.Parameter(cast(Tensor, bias) + cast(Tensor, mask_bias))
         self.both_stems = nn.Sequential(both.requires_grad_(False), self.activation(inplace=True))

@@ -8,13 +8,15 @@ from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from vossegment.data.sequence import Sequence
 from vossegment.evaluation.benchmarks import find_benchmark
 from vossegment.evaluation.measures import region_similarity
 from vossegment.evaluation.scoring import check_sequence, score_sequence
 from vossegment.pipeline import first_boxes, follow, segment
-from vossegment.tracking.types import Frame, LabelMap, Tracker
+from vossegment.tracking.prompts import BoxPrompt
+from vossegment.tracking.types import Frame, Image, LabelMap, Tracker
 from vossegment.training.library import worth_showing
 
 RULE = find_benchmark("davis2017")
@@ -69,11 +71,11 @@ def first_masks(still: Sequence, tracker: Tracker) -> list[float]:
     labels = still.labels(0)
     if labels is None:
         return []
-    frame = Frame(0, 0.0, still.image(0))
-    found = []
-    for prompt in first_boxes(still):
-        truth = np.equal(labels, prompt.id)
-        if worth_showing(truth):
-            answer = next(iter(follow([frame], tracker, [prompt])))
-            found.append(region_similarity(truth, np.equal(answer.labels, prompt.id)))
-    return found
+    shown = [(prompt, np.equal(labels, prompt.id)) for prompt in first_boxes(still)]
+    return [first_overlap(still.image(0), truth, prompt, tracker) for prompt, truth in shown if worth_showing(truth)]
+
+
+def first_overlap(image: Image, truth: npt.NDArray[np.bool_], prompt: BoxPrompt, tracker: Tracker) -> float:
+    """IoU of ``truth`` ``(H, W)`` and the mask that a box on ``image`` ``(H, W, 3)`` gives, by itself."""
+    answer = next(iter(follow([Frame(0, 0.0, image)], tracker, [prompt])))
+    return region_similarity(truth, np.equal(answer.labels, prompt.id))
