@@ -46,7 +46,6 @@ PRESETS: dict[str, dict[str, float]] = {
 """SiamMask's settings by benchmark [o]: config_davis, config_vot, config_vot18."""
 _GUIDED_SETTINGS = PropagationSettings(
     passes=0,
-    first_mirrored=True,
     refresh=4,
     refresh_above=0.85,
     refresh_under=0.6,
@@ -109,7 +108,7 @@ MODELS: dict[str, Model] = {
         "guided on MobileNetV2",
         lambda: Guided(trunk=MaskedMobileNetV2()),
         "guided_mobilenet_v2",
-        replace(_GUIDED_SETTINGS, first_mirrored=False, least_share=0.0),
+        replace(_GUIDED_SETTINGS, least_share=0.0),
     ),
     "e3sn": Model(
         "E3SN on MobileNetV2, for CPUs",

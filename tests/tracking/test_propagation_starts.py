@@ -71,19 +71,6 @@ def test_a_loose_box_becomes_tight() -> None:
     torch.testing.assert_close(state.fill, scene().float().mean((0, 1))[None])
 
 
-def test_the_first_frame_in_a_mirror() -> None:
-    """Of an answer that is the same in a mirror, and so mirrored back, what both looks agree on stays."""
-    network = Scripted(rectangle(0.9, columns=(10, 40)))
-    tracked = tracker(network, passes=0, first_mirrored=True)
-    state = tracked.start(scene(), prompts(ONE))
-    assert torch.equal(network.images[1], network.images[0].flip(3))
-    assert torch.equal(network.references[1], network.references[0].flip(2))
-    x, pixel = middle(ONE)[0] - side(ONE) / 2, side(ONE) / SIZE
-    assert state.boxes[0, [0, 2]].tolist() == pytest.approx([x + 24 * pixel, x + 40 * pixel], abs=1e-3)
-    tracked.step(state, scene())
-    assert len(network.images) == 3  # later frames are looked at once
-
-
 def test_an_empty_answer_keeps_the_box() -> None:
     """Where the network sees nothing in the box, the box stays what is known; the other object is not held up."""
     state = tracker(Scripted(NOTHING, rectangle(0.9))).start(scene(), prompts(ONE, TWO))

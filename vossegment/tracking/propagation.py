@@ -139,10 +139,8 @@ class PropagationTracker:
         windows = self._round(boxes)
         guidance = filled_boxes(boxes, windows, s.size)
         for _ in range(1 + s.passes):
-            crops = crop(frame, windows, s.size, fill)
-            answer = self._first_answer(crops, guidance)
-            if s.first_mirrored:
-                answer = (answer + self._first_answer(crops.flip(3), guidance.flip(2)).flip(2)) / 2
+            looked = self.network.look(crop(frame, windows, s.size, fill), guidance)
+            answer = self.network.answer(self.network.remember(looked, guidance), looked).float().sigmoid()
             answer = in_frame(answer, windows, frame)
             found, seen = mask_boxes(answer > s.mask_threshold, windows)
             boxes = torch.where(seen[:, None], self._clipped(found, frame), boxes)
@@ -152,11 +150,6 @@ class PropagationTracker:
             guidance = resample(answer, between(closer, windows))
             windows = closer
         return boxes, windows, guidance
-
-    def _first_answer(self, crops: Tensor, guidance: Tensor) -> Tensor:
-        """The masks in ``crops`` that are their own reference."""
-        looked = self.network.look(crops, guidance)
-        return self.network.answer(self.network.remember(looked, guidance), looked).float().sigmoid()
 
     @torch.inference_mode()
     def step(self, state: PropagationState, frame: Tensor) -> tuple[PropagationState, Result]:

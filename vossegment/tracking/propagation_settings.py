@@ -17,8 +17,6 @@ class PropagationSettings:
     mask_threshold: float = 0.5
     passes: int = 2
     """Further looks at the first frame when an object begins from a box, each with the last answer as reference."""
-    first_mirrored: bool = False
-    """The first frame is also looked at in a mirror, and both answers averaged."""
     refresh: int = 0
     """Every so many frames a confident answer becomes a second reference beside the first; 0: never."""
     refresh_above: float = 0.9
