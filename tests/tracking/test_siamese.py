@@ -3,125 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
-from typing import Any, NamedTuple
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
+from mottled import (
+    BLUE,
+    CPU,
+    RED,
+    Scripted,
+    Seeing,
+    assert_same,
+    frame,
+    prompts,
+    scripted,
+    tensors,
+    tracker,
+)
 from torch import Tensor
 
 from vossegment.tracking.anchors import anchor_sizes
-from vossegment.tracking.siamese import SiameseSettings, SiameseState, SiameseTracker
-from vossegment.tracking.types import Prompts, Result
-
-CPU = torch.device("cpu")
-HEIGHT, WIDTH = 120, 160
-
-
-class Template(NamedTuple):
-    colour: Tensor
-    picture: Tensor
-
-
-class Response(NamedTuple):
-    scores: Tensor
-    boxes: Tensor
-    crops: Tensor
-
-
-class Seeing:
-    """A network that looks: scores by likeness to the template's middle, masks by brightness under the cell."""
-
-    masked = True
-
-    def template(self, crops: Tensor) -> Template:
-        middle = crops[:, :, 48:79, 48:79]
-        return Template(middle.mean((2, 3)), F.avg_pool2d(crops, 16))
-
-    def search(self, template: Template, crops: Tensor) -> Response:
-        cells = F.avg_pool2d(crops[:, :, 28:227, 28:227], 7, 8)  # 7 pixels round each cell's middle
-        likeness = 3 - (cells - template.colour[:, :, None, None]).abs().mean(1) / 20
-        by_shape = torch.arange(5.0, device=crops.device).view(1, 5, 1, 1) / 7
-        foreground = likeness[:, None] - by_shape
-        boxes = (cells / 400).mean(1)[:, None, None].expand(-1, 4, 5, -1, -1) - 0.3
-        return Response(torch.stack([torch.zeros_like(foreground), foreground], 1), boxes, crops)
-
-    def masks(self, response: Response, cells: Tensor) -> Tensor:
-        padded = F.pad(response.crops.mean(1), (32,) * 4)
-        along = torch.arange(127, device=cells.device)
-        rows, columns = cells[:, 1, None] * 8 + along, cells[:, 2, None] * 8 + along
-        return padded[cells[:, 0, None, None], rows[:, :, None], columns[:, None, :]] / 20 - 5
-
-
-class Scripted:
-    """A network that gives every object the same scores, boxes and mask, whatever it is shown."""
-
-    masked = True
-
-    def __init__(self, scores: Tensor, boxes: Tensor, mask: Tensor) -> None:
-        self.scores, self.boxes, self.mask = scores, boxes, mask
-
-    def template(self, crops: Tensor) -> Template:
-        return Template(crops.mean((2, 3)), F.avg_pool2d(crops, 16))
-
-    def search(self, template: Template, crops: Tensor) -> Response:
-        n = len(crops)
-        return Response(self.scores.expand(n, -1, -1, -1, -1), self.boxes.expand(n, -1, -1, -1, -1), crops)
-
-    def masks(self, response: Response, cells: Tensor) -> Tensor:
-        return self.mask.expand(len(cells), -1, -1)
-
-
-def scripted(
-    *, foreground: float = 4.0, cell: tuple[int, int, int] = (2, 12, 12), deltas: tuple[float, ...] = (0, 0, 0, 0)
-) -> Scripted:
-    """One peak at anchor, row and column ``cell``, its box ``deltas``, and a mask that is a rectangle."""
-    scores = torch.zeros(2, 5, 25, 25)
-    scores[0] = 4
-    a, r, c = cell
-    scores[:, a, r, c] = torch.tensor([0.0, foreground])
-    boxes = torch.zeros(4, 5, 25, 25)
-    boxes[:, a, r, c] = torch.tensor(deltas, dtype=torch.float32)
-    mask = torch.full((127, 127), -9.0)
-    mask[40:90, 30:70] = 9
-    return Scripted(scores, boxes, mask)
-
-
-def tracker(network: Any, **settings: Any) -> SiameseTracker:
-    return SiameseTracker(network, SiameseSettings(**{"box_from": "branch", **settings}), device=CPU)
-
-
-def frame(seed: int = 0) -> Tensor:
-    """A mottled picture with two bright, differently coloured squares, moved a little by ``seed``."""
-    noise = torch.rand(1, 3, 12, 16, generator=torch.Generator().manual_seed(1))
-    picture = F.interpolate(noise, size=(HEIGHT, WIDTH), mode="bicubic")[0].permute(1, 2, 0).clamp(0, 1) * 120
-    picture[30 + seed : 60 + seed, 40 + seed : 70 + seed] = torch.tensor([240.0, 60, 30])
-    picture[70 - seed : 100 - seed, 100:130] = torch.tensor([30.0, 200, 240])
-    return picture.to(torch.uint8)
-
-
-def prompts(*boxes: tuple[float, float, float, float]) -> Prompts:
-    return Prompts(tuple(range(1, len(boxes) + 1)), torch.tensor(boxes, dtype=torch.float32).view(-1, 4))
-
-
-RED, BLUE = (40.0, 30.0, 70.0, 60.0), (100.0, 70.0, 130.0, 100.0)
-
-
-def tensors(thing: SiameseState | Result) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = {}
-    for f in fields(thing):
-        value = getattr(thing, f.name)
-        found.update(
-            {f.name: value} if isinstance(value, Tensor) else {f"{f.name}.{k}": v for k, v in value._asdict().items()}
-        )
-    return found
-
-
-def assert_same(one: SiameseState | Result, other: SiameseState | Result, **tolerance: float) -> None:
-    for name, value in tensors(one).items():
-        torch.testing.assert_close(tensors(other)[name], value, msg=lambda m, n=name: f"{n}: {m}", **tolerance)
+from vossegment.tracking.siamese import SiameseSettings, SiameseTracker
+from vossegment.tracking.types import Result
 
 
 def test_no_objects() -> None:
@@ -285,127 +190,6 @@ def test_first_of_equals() -> None:
     _, found = t.step(state, frame())
     pixel = float(found.windows[0, 0, 0])
     assert found.windows[0, :, 2].tolist() == pytest.approx([55 - 159.5 * pixel, 45 - 159.5 * pixel], rel=1e-4)
-
-
-def test_box_from_branch() -> None:
-    """The next window follows the box branch: one anchor to the right and half as wide again."""
-    t = tracker(scripted(foreground=30.0, deltas=(1, 0, math.log(1.5), 0)), penalty=0.0)
-    after, found = t.step(t.start(frame(), prompts(RED)), frame())
-    pixel = float(found.windows[0, 0, 0])
-    assert after.centres[0].tolist() == pytest.approx([55 + 64 * pixel, 45], rel=1e-4)
-    assert after.sizes[0].tolist() == pytest.approx([96 * pixel, 64 * pixel], rel=1e-4)
-
-
-def test_box_from_mask() -> None:
-    """The next window follows the mask's Min-max box: rows 40 to 90, columns 30 to 70 of its window."""
-    t = tracker(scripted(foreground=30.0, deltas=(1, 1, 1, 1)), box_from="mask")
-    after, found = t.step(t.start(frame(), prompts(RED)), frame())
-    corners = found.windows[0] @ torch.tensor([[30.0, 70], [40, 90], [1, 1]])
-    torch.testing.assert_close(found.boxes[0], corners.T.flatten(), rtol=1e-4, atol=1e-3)
-    torch.testing.assert_close(after.sizes[0], corners[:, 1] - corners[:, 0], rtol=1e-4, atol=1e-3)
-
-
-def test_box_from_both() -> None:
-    """The next window follows the box round the branch's and the mask's: here the branch reaches further right and
-    down, the mask further left and up."""
-    t = tracker(scripted(foreground=30.0, deltas=(0.7, 0.6, 0, 0)), box_from="both")
-    state = t.start(frame(), prompts(RED))
-    _, found = t.step(state, frame())
-    pixel = float(found.windows[0, 0, 0])
-    x0, y0 = (found.windows[0] @ torch.tensor([30.0, 40, 1])).tolist()  # the mask's corner; 64 x 64 the branch's size
-    far = [55 + (0.7 * 64 + 32) * pixel, 45 + (0.6 * 64 + 32) * pixel]
-    assert found.boxes[0].tolist() == pytest.approx([x0, y0, *far], rel=1e-3)
-
-
-@pytest.mark.parametrize("pixel", [(0, 0), (126, 126), (63, 0)])
-def test_box_from_one_pixel(pixel: tuple[int, int]) -> None:
-    """A mask of one pixel has a box of one pixel, at the window's rims too."""
-    network = scripted(foreground=30.0)
-    network.mask = torch.full((127, 127), -9.0)
-    network.mask[pixel] = 9
-    t = tracker(network, box_from="mask", least_side=0.01)
-    after, found = t.step(t.start(frame(), prompts(RED)), frame())
-    middle = found.windows[0] @ torch.tensor([pixel[1] + 0.5, pixel[0] + 0.5, 1])
-    torch.testing.assert_close(after.centres[0], middle, rtol=1e-4, atol=1e-3)
-    torch.testing.assert_close(after.sizes[0], found.windows[0, 0, 0].expand(2), rtol=1e-4, atol=1e-4)
-
-
-def test_an_empty_mask_leaves_the_branch_to_follow() -> None:
-    """Without a mask there is no Min-max box: the branch's is taken, and it is finite."""
-    network = scripted(foreground=30.0, deltas=(0.5, 0, 0, 0))
-    network.mask = torch.full((127, 127), -9.0)
-    by_mask, by_both, by_branch = (tracker(network, box_from=b) for b in ("mask", "both", "branch"))
-    state = by_mask.start(frame(), prompts(RED))
-    expected = by_branch.step(state, frame())[0]
-    for other in (by_mask, by_both):
-        assert_same(other.step(state, frame())[0], expected, rtol=0, atol=0)
-
-
-def test_lost() -> None:
-    """Under the threshold the object stays where and as large as it was, and its mask is empty; the score is told."""
-    t = tracker(scripted(foreground=-1.0, deltas=(1, 1, 1, 1)), lost_below=0.5, window_influence=0.0)
-    state = t.start(frame(), prompts(RED))
-    after, found = t.step(state, frame())
-    assert found.lost.tolist() == [True]
-    assert found.scores.tolist() == pytest.approx([1 / (1 + math.e)], rel=1e-4)
-    assert_same(replace(after, lost_for=state.lost_for), state, rtol=0, atol=0)
-    assert found.boxes.tolist() == [list(RED)]
-    assert not found.masks.any()
-    assert after.lost_for.tolist() == [1]
-
-
-def test_lost_window_grows_and_comes_back() -> None:
-    """The search window grows by a factor a frame up to the limit, and is itself again once the object is found."""
-    network = scripted(foreground=-1.0)
-    t = tracker(network, lost_below=0.5, growth=1.25, most_growth=1.8)
-    state = t.start(frame(), prompts(RED))
-    pixels = []
-    for _ in range(6):
-        state, found = t.step(state, frame())
-        pixels.append(float(found.windows[0, 0, 0]))
-    assert [p / pixels[0] for p in pixels] == pytest.approx([1, 1.25, 1.25**2, 1.8, 1.8, 1.8], rel=1e-4)
-    assert pixels[0] == pytest.approx(60 / 127, rel=1e-4)
-    network.scores[1] += 30
-    state, found = t.step(state, frame())
-    assert found.lost.tolist() == [False]
-    assert state.lost_for.tolist() == [0]
-
-
-def test_one_lost_one_found() -> None:
-    """Losing one object does not hold the other."""
-    network = scripted(foreground=30.0, deltas=(0.5, 0, 0, 0))
-    t = tracker(network, lost_below=0.5)
-    state = t.start(frame(), prompts(RED, BLUE))
-    network.scores = torch.stack(
-        [network.scores, torch.zeros_like(network.scores) + torch.tensor([9.0, 0]).view(2, 1, 1, 1)]
-    )
-    after, found = t.step(state, frame())
-    assert found.lost.tolist() == [False, True]
-    assert after.centres[0, 0] > state.centres[0, 0]
-    assert torch.equal(after.centres[1], state.centres[1])
-    assert found.masks[0].any()
-    assert not found.masks[1].any()
-
-
-@pytest.mark.parametrize(
-    ("box", "deltas", "centre", "size"),
-    [
-        ((140, 100, 158, 118), (40, 40, 0, 0), (WIDTH, HEIGHT), None),
-        ((2, 2, 20, 20), (-40, -40, 0, 0), (0, 0), None),
-        ((40, 30, 70, 60), (0, 0, 8, 8), None, (WIDTH, HEIGHT)),
-        ((40, 30, 70, 60), (0, 0, -8, -8), None, (4, 4)),
-    ],
-)
-def test_limits(
-    box: tuple[float, ...], deltas: tuple[float, ...], centre: tuple[float, ...] | None, size: tuple[float, ...] | None
-) -> None:
-    """The centre stays in the frame, the size between the least side and the frame's."""
-    t = tracker(scripted(foreground=30.0, deltas=deltas), penalty=0.0)
-    after, _ = t.step(t.start(frame(), prompts(box)), frame())  # type: ignore[arg-type]
-    if centre is not None:
-        assert after.centres[0].tolist() == pytest.approx(centre, abs=1e-3)
-    if size is not None:
-        assert after.sizes[0].tolist() == pytest.approx(size, rel=1e-3)
 
 
 def test_answers_stay_finite() -> None:
