@@ -50,6 +50,7 @@ _GUIDED_SETTINGS = PropagationSettings(
     refresh_above=0.85,
     refresh_under=0.6,
     refresh_share=0.7,
+    found_above=0.9,
     claim=30.0,
     most_jump=8.0,
     least_share=0.1,
@@ -108,7 +109,7 @@ MODELS: dict[str, Model] = {
         "guided on MobileNetV2",
         lambda: Guided(trunk=MaskedMobileNetV2()),
         "guided_mobilenet_v2",
-        replace(_GUIDED_SETTINGS, least_share=0.0),
+        replace(_GUIDED_SETTINGS, least_share=0.0, found_above=0.8),
     ),
     "e3sn": Model(
         "E3SN on MobileNetV2, for CPUs",
