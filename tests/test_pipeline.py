@@ -2,70 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from still import Boxes, JoinableStill, frames, mask
 
 from vossegment.data.sequence import ArraySequence
-from vossegment.delivery import run_info, track_to_files
-from vossegment.demo import SequenceSource
-from vossegment.errors import DataError, InputError, OutputError
-from vossegment.media.source import Source
+from vossegment.errors import DataError, InputError
 from vossegment.pipeline import Stages, Start, first_boxes, first_masks, follow, segment, track
-from vossegment.tracking.geometry import square_windows
 from vossegment.tracking.prompts import BoxPrompt, MaskPrompt
 from vossegment.tracking.siamese import SiameseSettings, SiameseTracker
-from vossegment.tracking.types import Frame, LabelMap, Mask, Prompts, Result, TrackedFrame
-from vossegment.writers.types import Outputs, PromptRecord
-
-
-class Still:
-    """A tracker for things that never move: the state is the boxes, the answer fills them."""
-
-    device = torch.device("cpu")
-    mask_threshold = 0.5
-
-    def start(self, frame: torch.Tensor, prompts: Prompts) -> torch.Tensor:
-        return prompts.boxes
-
-    def step(self, state: torch.Tensor, frame: torch.Tensor) -> tuple[torch.Tensor, Result]:
-        n = len(state)
-        middle, side = (state[:, :2] + state[:, 2:]) / 2, (state[:, 2:] - state[:, :2]).amax(1)
-        windows = square_windows(middle, side, 8)
-        lost = frame.float().mean() < 1  # a black frame hides everything
-        masks = torch.ones(n, 8, 8) * (~lost)
-        return state, Result(state, torch.full((n,), 0.5), masks, windows, lost.expand(n), state)
-
-
-class JoinableStill(Still):
-    """The same with states that join, as the protocol wants."""
-
-    def start(self, frame: torch.Tensor, prompts: Prompts) -> Boxes:  # type: ignore[override]
-        return Boxes(prompts.boxes)
-
-    def step(self, state: Boxes, frame: torch.Tensor) -> tuple[Boxes, Result]:  # type: ignore[override]
-        return state, super().step(state.boxes, frame)[1]
-
-
-class Boxes:
-    def __init__(self, boxes: torch.Tensor) -> None:
-        self.boxes = boxes
-
-    def join(self, other: Boxes) -> Boxes:
-        return Boxes(torch.cat([self.boxes, other.boxes]))
-
-    def __getitem__(self, keep: list[int]) -> Boxes:
-        return Boxes(self.boxes[keep])
-
-
-def frames(count: int, dark: tuple[int, ...] = ()) -> list[Frame]:
-    light = np.full((40, 60, 3), 200, np.uint8)
-    return [Frame(i, i / 10, np.zeros_like(light) if i in dark else light) for i in range(count)]
+from vossegment.tracking.types import LabelMap, Prompts
 
 
 def test_no_frames_give_no_answers() -> None:
@@ -115,12 +66,6 @@ def test_a_lost_object_has_an_empty_mask_and_no_box() -> None:
     record = answers[1].objects[0]
     assert (record.status, record.area, record.box) == ("lost", 0, None)
     assert answers[2].objects[0].status == "tracked"
-
-
-def mask(x: int, y: int, w: int, h: int) -> Mask:
-    found = np.zeros((40, 60), np.bool_)
-    found[y : y + h, x : x + w] = True
-    return found
 
 
 class Noting(JoinableStill):
@@ -233,115 +178,13 @@ def test_a_kept_mask_yields_to_others() -> None:
         assert [r.area for r in answer.objects] == [48, 0, 16]
 
 
-class Broken(Source):
-    """A source that fails while it is read."""
-
-    def __iter__(self) -> Iterator[Frame]:
-        yield from frames(2)
-        raise InputError("the third frame is rotten")
-
-
-class Kept(Outputs):
-    def __init__(self, fail_at: int | None = None) -> None:
-        super().__init__()
-        self.frames: list[int] = []
-        self.closed: bool | None = None
-        self.fail_at = fail_at
-        self.thread = ""
-
-    def write(self, frame: TrackedFrame) -> None:
-        if frame.index == self.fail_at:
-            raise OutputError("disk full")
-        self.thread = threading.current_thread().name
-        self.frames.append(frame.index)
-
-    def close(self, complete: bool) -> None:
-        self.closed = complete
-
-
-def source(count: int) -> SequenceSource:
-    images = tuple(f.image for f in frames(count))
-    sequence = ArraySequence("s", images, (None,) * count)
-    return SequenceSource("s", "s", 60, 40, count, sequence=sequence)
-
-
-PROMPTS = [BoxPrompt(1, (5, 5, 8, 8))]
 STARTS: tuple[Start, ...] = ("box", "mask")
-
-
-def test_what_a_lost_object_shows_is_passed_on() -> None:
-    """From the call to the writers."""
-
-    class Areas(Kept):
-        def write(self, frame: TrackedFrame) -> None:
-            self.frames.append(frame.objects[0].area)
-
-    images = tuple(f.image for f in frames(2, dark=(1,)))
-    black = SequenceSource("s", "s", 60, 40, 2, sequence=ArraySequence("s", images, (None, None)))
-    empty, keep = Areas(), Areas()
-    track_to_files(black, JoinableStill(), PROMPTS, [empty])
-    track_to_files(black, JoinableStill(), PROMPTS, [keep], lost="keep")
-    assert (empty.frames, keep.frames) == ([64, 0], [64, 64])
-
-
-def test_the_records_tell_how_an_object_was_given() -> None:
-    """A box alone, a mask by its file's name, or a mask from nowhere; with the tight box."""
-    prompts = [BoxPrompt(1, (5, 5, 8, 8)), MaskPrompt(2, mask(1, 2, 3, 4), 1, "m.png"), MaskPrompt(3, mask(1, 2, 3, 4))]
-    assert run_info(source(2), {}, prompts).prompts == (
-        PromptRecord(1, 0, (5, 5, 8, 8)),
-        PromptRecord(2, 1, (1, 2, 3, 4), "m.png"),
-        PromptRecord(3, 0, (1, 2, 3, 4), True),
-    )
-
-
-def test_writers_get_every_frame_in_order_on_a_thread_of_their_own() -> None:
-    """And are closed as complete."""
-    kept = Kept()
-    done = track_to_files(source(20), JoinableStill(), PROMPTS, [kept])
-    assert kept.frames == list(range(20))
-    assert kept.closed is True
-    assert kept.thread == "writers"
-    assert done.stages.frames == 20
-    assert not done.interrupted
-
-
-def test_an_error_of_the_source_reaches_the_caller() -> None:
-    """After the frames before it were written; the writers are closed."""
-    kept = Kept()
-    with pytest.raises(InputError, match="rotten"):
-        track_to_files(Broken("b", "b", 60, 40), JoinableStill(), PROMPTS, [kept])
-    assert kept.frames == [0, 1]
-    assert kept.closed is False
-
-
-@pytest.mark.parametrize("fail_at", [0, 3, 29])
-def test_an_error_of_a_writer_reaches_the_caller(fail_at: int) -> None:
-    """Nothing hangs on the full queue, and the other writers are closed."""
-    good, bad = Kept(), Kept(fail_at)
-    with pytest.raises(OutputError, match="disk full"):
-        track_to_files(source(30), JoinableStill(), PROMPTS, [bad, good])
-    assert good.closed is False
-
-
-def test_an_interruption_closes_what_is_done() -> None:
-    """Ctrl-C at the fifth frame: five frames, whole files, no exception."""
-    kept, seen = Kept(), []
-
-    def stop() -> None:
-        seen.append(1)
-        if len(seen) == 5:
-            raise KeyboardInterrupt
-
-    done = track_to_files(source(30), JoinableStill(), PROMPTS, [kept], stop)
-    assert done.interrupted
-    assert kept.frames == [0, 1, 2, 3, 4]
-    assert kept.closed is False
 
 
 def test_stages_are_counted() -> None:
     """Every frame is in the tally."""
     stages = Stages()
-    list(follow(frames(3), JoinableStill(), PROMPTS, stages))
+    list(follow(frames(3), JoinableStill(), [BoxPrompt(1, (5, 5, 8, 8))], stages))
     assert stages.frames == 3
     assert stages.step > 0
 

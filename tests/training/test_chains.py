@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from numpy.random import Generator
+from standing import ONWARD, SMALL, STANDING, THREE, chains, shared
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from vossegment.data.sequence import ArraySequence
 from vossegment.errors import DataError
 from vossegment.tracking.geometry import resample
 from vossegment.training.chains import ChainDataset, ChainSettings
@@ -19,48 +19,9 @@ from vossegment.training.clips import ClipMaker, Mix
 from vossegment.training.library import Library, tight_box
 from vossegment.training.shots import Shot
 
-SMALL = ChainSettings(size=64)
-ONWARD = replace(SMALL, start=0.0, exact=0.0, lost=0.0, absent=0.0, rivals=0.0)
-THREE = ((0, 3),)
-
-
-def chains(
-    library: Library, settings: ChainSettings = SMALL, *, seed: int = 0, batch: int = 4, mix: Mix | None = None
-) -> ChainDataset:
-    return ChainDataset(ClipMaker(library, mix or Mix()), settings, chains=40, batch=batch, seed=seed)
-
 
 def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return all(torch.equal(v, other[k]) for k, v in one.items())
-
-
-def shared(one: Tensor, other: Tensor) -> float:
-    """IoU of the pixels over one half."""
-    a, b = one > 127, other > 127
-    return float((a & b).sum() / (a | b).sum())
-
-
-@pytest.fixture(scope="module")
-def standing() -> Library:
-    """A video of four equal frames: an ellipse that does not move."""
-    import cv2
-
-    image, labels = np.full((120, 160, 3), 90, np.uint8), np.zeros((120, 160), np.uint8)
-    cv2.ellipse(labels, (85, 55), (30, 18), 20, 0, 360, 1, -1)
-    image[labels == 1] = (250, 40, 30)
-    return Library.load([ArraySequence("standing", (image,) * 4, (labels,) * 4)])
-
-
-@pytest.fixture(scope="module")
-def two() -> Library:
-    """A video of four equal frames with a red object and a blue one side by side."""
-    image, labels = np.full((120, 160, 3), 90, np.uint8), np.zeros((120, 160), np.uint8)
-    labels[40:75, 50:72], labels[45:80, 80:105] = 1, 2
-    image[labels == 1], image[labels == 2] = (240, 40, 30), (30, 40, 240)
-    return Library.load([ArraySequence("two", (image,) * 4, (labels,) * 4)])
-
-
-STANDING = Mix(video=1.0, still=0.0, composed=0.0, video_extras=0.0)
 
 
 def test_length(library: Library) -> None:
@@ -101,13 +62,6 @@ def test_lengths_by_step(library: Library) -> None:
         }
 
 
-@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
-def test_share_of_starts(library: Library, share: float) -> None:
-    """As many chains as told begin from a box."""
-    found = [bool(chains(library, replace(SMALL, start=share))[i]["start"]) for i in range(40)]
-    assert np.mean(found) == pytest.approx(share, abs=0.2 * share * (share < 1))
-
-
 def test_targets_are_shown(library: Library) -> None:
     """The object covers a part of the first target and of the reference, its mask over it: all objects are red."""
     mix = Mix(video_extras=0.0, occluder=0.0, same_object=0.0)
@@ -119,206 +73,6 @@ def test_targets_are_shown(library: Library) -> None:
         assert chain["guidance"].any()
         for target, mask in zip(chain["targets"], chain["masks"], strict=True):
             assert target[mask > 250][:, 0].float().mean() > 190
-
-
-@pytest.mark.parametrize("targets", [1, 2, 3])
-def test_start_from_a_box(library: Library, targets: int) -> None:
-    """The first target is its own reference; a filled box, drawn round what is seen, is its mask and the guidance."""
-    data = chains(library, replace(SMALL, start=1.0, lengths=((0, targets),)))
-    for i in range(10):
-        chain = data[i]
-        assert bool(chain["start"])
-        assert torch.equal(chain["reference"], chain["targets"][0])
-        assert torch.equal(chain["guidance"], chain["reference_mask"])
-        box = chain["guidance"].numpy().astype(np.float64) / 255
-        np.testing.assert_allclose(box, np.outer(box.max(1), box.max(0)), atol=0.01)  # a rectangle, soft at its edges
-        drawn, truth = tight_box(chain["guidance"].numpy()), tight_box(chain["masks"][0].numpy())
-        assert drawn is not None
-        assert truth is not None
-        side = max(truth[2] - truth[0], truth[3] - truth[1])
-        np.testing.assert_allclose(drawn, truth, rtol=0, atol=1.5 + 4 * 0.03 * side)
-
-
-def test_starts_are_not_turned(two: Library) -> None:
-    """A box is upright, and so is what is in it: upright rectangles stay that in every window."""
-    data = chains(two, replace(SMALL, start=1.0, turn=20.0, lengths=THREE), mix=STANDING)
-    for i in range(6):
-        for mask in data[i]["masks"].numpy().astype(np.float64) / 255:
-            np.testing.assert_allclose(mask, np.outer(mask.max(1), mask.max(0)), atol=0.02)
-
-
-def test_windows_of_a_start(two: Library) -> None:
-    """Without jitter the first window is made for the box as it was drawn, the second for what is seen."""
-    settings = replace(SMALL, start=1.0, shift=0.0, scale=0.0, box_spread=0.1, lengths=THREE)
-    for i in range(6):
-        chain = chains(two, settings, mix=STANDING)[i]
-        for mask in (chain["guidance"], chain["masks"][1]):
-            weights = mask.float() / mask.float().sum()
-            along = torch.arange(64) + 0.5
-            middle = torch.stack([(weights.sum(axis) * along).sum() for axis in (0, 1)])
-            torch.testing.assert_close(middle, torch.full((2,), 32.0), rtol=0, atol=0.3)
-
-
-def test_a_start_is_looked_at_twice(library: Library) -> None:
-    """The second target is the first moment again, from another window; the third is a later one."""
-    moving = Mix(video=0.0, still=1.0, composed=0.0, drift=0.5, growth=0.0)
-    data, off = chains(library, replace(SMALL, start=1.0, size=128, lengths=THREE), mix=moving), []
-    for i in range(8):
-        masks, hops = data[i]["masks"].float() / 255, data[i]["hops"]
-        seen, known = (resample(m, hops[1:]) for m in (masks[:-1], torch.ones_like(masks[1:])))
-        off.append(((seen - masks[1:]).abs() * (known > 0.999)).sum((1, 2)) / masks[1:].sum((1, 2)))
-    again, later = torch.stack(off).unbind(1)
-    assert again.max() < 0.05
-    assert later.median() > 0.2
-
-
-def test_absent(library: Library) -> None:
-    """Another clip's picture with an empty truth comes first, guided as if it were not in half of them; then the
-    object again."""
-    data = chains(library, replace(ONWARD, absent=1.0, lengths=THREE))
-    found = [data[i] for i in range(40)]
-    assert not any(bool(chain["masks"][0].any()) for chain in found)
-    assert sum(bool((chain["masks"][1:] > 127).any()) for chain in found) > 30
-    assert 8 < sum(bool(chain["guidance"].any()) for chain in found) < 32
-
-
-class Elsewhere(ClipMaker):
-    """Clips as ever, but what is shown instead of them, one shot at a time, is plain blue."""
-
-    def clip(self, rng: Generator, length: int) -> list[Shot]:
-        shots = super().clip(rng, length)
-        blue = np.full((120, 160, 3), (0, 0, 200), np.uint8)
-        return [replace(shots[0], backdrop=blue, track=None)] if length == 1 else shots
-
-
-def test_absent_shows_another_clip(standing: Library) -> None:
-    """The first picture is another clip's; the reference and what comes after are the clip's own."""
-    settings = replace(ONWARD, absent=1.0, grey=0.0, lengths=((0, 2),))
-    data = ChainDataset(Elsewhere(standing, STANDING), settings, chains=6, batch=2, seed=0)
-    for i in range(6):
-        for picture, blue in zip((data[i]["reference"], *data[i]["targets"]), (False, True, False), strict=True):
-            red, _, depth = picture.float().mean((0, 1)).tolist()
-            assert (depth > red + 80) is blue
-
-
-def test_absent_never_shows_the_object(library: Library) -> None:
-    """Where there is no other object the first picture of an absent chain is empty."""
-    alone = Library((), library.stills)
-    data = chains(alone, replace(ONWARD, absent=1.0, blur=0.0, soft=0.0), mix=Mix(video=0.0, still=1.0, composed=0.0))
-    for i in range(4):
-        chain = data[i]
-        assert not chain["masks"].any()
-        assert chain["targets"].float().std((1, 2)).max() == 0
-        assert chain["reference"].float().std((0, 1)).max() > 10
-
-
-def test_lost(library: Library) -> None:
-    """Nothing guides; the truth is there all the same, seen from further away."""
-    lost, guided = ([chains(library, replace(ONWARD, lost=share))[i] for i in range(20)] for share in (1.0, 0.0))
-    assert not any(bool(chain["guidance"].any()) for chain in lost)
-    assert all(bool(chain["guidance"].any()) for chain in guided)
-    areas = [[float((c["masks"][0] > 127).float().mean()) for c in found] for found in (lost, guided)]
-    assert min(areas[0]) >= 0.003
-    assert np.mean(areas[0]) < 0.8 * np.mean(areas[1])
-
-
-def known_rivals(two: Library, **changes: float) -> list[dict[str, Tensor]]:
-    data = chains(two, replace(ONWARD, lengths=THREE, turn=0.0, flip=0.0, **changes), mix=STANDING)  # type: ignore[arg-type]
-    return [data[i] for i in range(8)]
-
-
-def test_rivals(two: Library) -> None:
-    """Where they are known, the other objects of the video are: in the reference, and in each target's window."""
-    for chain in known_rivals(two, rivals=1.0, grey=0.0, blur=0.0, soft=0.0):
-        assert chain["rivals"].amax((1, 2)).min() > 127
-        # The target is red or blue, the rival the other; a mask may be a little off, as any mask of a tracker is.
-        tinge = [(p[..., 0].int() - p[..., 2].int()) for p in (chain["reference"], *chain["targets"])]
-        sign = 1 if float(tinge[1][chain["masks"][0] > 250].float().mean()) > 0 else -1
-        overlaps = [shared(r, 255 * (sign * t < -50)) for r, t in zip(chain["rivals"], tinge, strict=True)]
-        assert np.mean(overlaps) > 0.5
-
-
-def test_no_rivals(two: Library, library: Library) -> None:
-    """Not known, or begun from a box, or alone in the video: nothing."""
-    assert not any(bool(chain["rivals"].any()) for chain in known_rivals(two, rivals=0.0))
-    assert not any(bool(chain["rivals"].any()) for chain in known_rivals(two, rivals=1.0, start=1.0))
-    alone = chains(library, replace(ONWARD, rivals=1.0), mix=Mix(video=0.0, still=1.0, composed=0.0))
-    assert not any(bool(alone[i]["rivals"].any()) for i in range(4))
-
-
-def test_rivals_of_another_picture(two: Library) -> None:
-    """Where another clip is shown first, nothing is known of what is in it."""
-    for chain in known_rivals(two, rivals=1.0, absent=1.0):
-        assert [bool(r.any()) for r in chain["rivals"]] == [True, False, True, True]
-
-
-@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
-def test_share_of_recent(standing: Library, share: float) -> None:
-    """As many chains as told have a second reference; those that begin from a box never do."""
-    onward, start = (chains(standing, replace(ONWARD, recent=share, start=s), mix=STANDING) for s in (0.0, 1.0))
-    found = [bool(onward[i]["has_recent"]) for i in range(40)]
-    assert np.mean(found) == pytest.approx(share, abs=0.2 * (0 < share < 1))
-    assert not any(bool(start[i]["has_recent"]) for i in range(10))
-
-
-class Staged(ClipMaker):
-    """Clips whose first shot has a red backdrop, the second a green one, and all others a blue one."""
-
-    def clip(self, rng: Generator, length: int) -> list[Shot]:
-        shots, out = super().clip(rng, length), []
-        for i, shot in enumerate(shots):
-            backdrop = np.zeros_like(shot.backdrop)
-            backdrop[..., min(i, 2)] = 180
-            out.append(replace(shot, backdrop=backdrop))
-        return out
-
-
-@pytest.mark.parametrize("lost", [0.0, 1.0])
-def test_recent_is_the_moment_before(standing: Library, lost: float) -> None:
-    """It lies between the reference and the first target, guided or not."""
-    settings = replace(ONWARD, recent=1.0, lost=lost, grey=0.0, lengths=((0, 2),))
-    data = ChainDataset(Staged(standing, STANDING), settings, chains=6, batch=2, seed=0)
-    for i in range(6):
-        chain = data[i]
-        assert bool(chain["has_recent"])
-        pictures = (chain["reference"], chain["recent"], *chain["targets"])
-        assert [int(p.float().mean((0, 1)).argmax()) for p in pictures] == [0, 1, 2, 2]
-
-
-def test_mask_of_recent(standing: Library) -> None:
-    """It lies over the object in its own picture, a little off, as a network's would."""
-    settings = replace(ONWARD, recent=1.0, colour=0.0, grey=0.0, blur=0.0, soft=0.0)
-    data, overlaps, windows = chains(standing, settings, mix=STANDING), [], []
-    for i in range(16):
-        chain = data[i]
-        red, _, blue = chain["recent"].int().unbind(2)
-        overlaps.append(shared(chain["recent_mask"], 255 * (red - blue > 110)))
-        windows.append(shared(chain["recent_mask"], chain["masks"][0]))
-    assert np.median(overlaps) > 0.7
-    assert min(overlaps) > 0.4
-    assert max(overlaps) < 0.99
-    assert np.median(windows) < np.median(overlaps)  # not the target's window
-
-
-@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
-def test_share_of_exact(standing: Library, share: float) -> None:
-    """As many chains as told have the moment before the first target as their reference."""
-    data = ChainDataset(Staged(standing, STANDING), replace(ONWARD, exact=share, grey=0.0), chains=40, batch=4, seed=0)
-    found = [int(data[i]["reference"].float().mean((0, 1)).argmax()) == 1 for i in range(40)]
-    assert np.mean(found) == pytest.approx(share, abs=0.2 * (0 < share < 1))
-
-
-@pytest.mark.parametrize("lost", [0.0, 1.0])
-def test_exact(standing: Library, lost: float) -> None:
-    """The reference's mask is the object in its picture, and what guides is the truth of the moment before; nothing
-    where the object is lost."""
-    plain = replace(ONWARD, exact=1.0, lost=lost, colour=0.0, grey=0.0, blur=0.0, soft=0.0)
-    for i in range(8):
-        chain = chains(standing, plain, mix=STANDING)[i]
-        red, _, blue = chain["reference"].int().unbind(2)
-        assert shared(chain["reference_mask"], 255 * (red - blue > 110)) > 0.95
-        expected = chain["masks"][0] if not lost else torch.zeros_like(chain["guidance"])  # it stands still
-        assert torch.equal(chain["guidance"], expected)
 
 
 @pytest.mark.parametrize("turn", [0.0, 25.0])
