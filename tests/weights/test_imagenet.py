@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
 from urllib.error import URLError
@@ -11,6 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision.models as zoo
+from made_up import MADE, folded, made, maps_of
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -18,66 +19,11 @@ from vossegment.errors import WeightsError
 from vossegment.networks.mobilenet import MaskedMobileNetV2, MobileNetV2
 from vossegment.networks.mobileone import MaskedMobileOneS0
 from vossegment.networks.resnet import resnet18, resnet50
-from vossegment.networks.trunk import MaskedTrunk, Trunk
+from vossegment.networks.trunk import Trunk
 from vossegment.weights import imagenet
 from vossegment.weights.imagenet import load_imagenet
 
 FILES = Path(__file__).parents[2].parent / "shared" / "weights"
-MADE: dict[str, tuple[Callable[[], nn.Module], Callable[[], Trunk]]] = {
-    "mobilenet_v2": (lambda: zoo.mobilenet_v2(weights=None), MobileNetV2),
-    "masked_mobilenet_v2": (lambda: zoo.mobilenet_v2(weights=None), MaskedMobileNetV2),
-    "resnet18": (lambda: zoo.resnet18(weights=None), resnet18),
-    "resnet50": (lambda: zoo.resnet50(weights=None), resnet50),
-}
-
-
-def made(name: str) -> nn.Module:
-    """torchvision's network with made-up weights and statistics."""
-    network = MADE[name][0]().eval()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for tensor, low, high in (
-                (module.weight, 0.5, 1.0),
-                (module.bias, -0.2, 0.2),
-                (module.running_mean, -0.2, 0.2),
-                (module.running_var, 0.5, 1.5),
-            ):
-                assert isinstance(tensor, Tensor)
-                nn.init.uniform_(tensor, low, high)
-    return network
-
-
-def folded(network: nn.Module) -> dict[str, Tensor]:
-    """The network's tensors with each batch norm folded into the convolution before it."""
-    tensors: dict[str, Tensor] = {}
-    convolution: tuple[str, nn.Conv2d] | None = None
-    order: list[tuple[str, nn.Module]] = list(network.named_modules())
-    # torchvision's residual blocks list all convolutions beside their norms: conv1 bn1 conv2 bn2; so this order holds.
-    pairs: list[tuple[str, nn.Conv2d, nn.BatchNorm2d]] = []
-    waiting: dict[str, tuple[str, nn.Conv2d]] = {}
-    for name, module in order:
-        if isinstance(module, nn.Conv2d):
-            convolution = (name, module)
-            waiting[name] = convolution
-        elif isinstance(module, nn.BatchNorm2d):
-            assert convolution is not None
-            pairs.append((*waiting.pop(convolution[0]), module))
-    assert not waiting
-    for name, conv, norm in pairs:
-        assert norm.running_var is not None
-        assert norm.running_mean is not None
-        factor = norm.weight / (norm.running_var + norm.eps).sqrt()
-        tensors[f"{name}.weight"] = (conv.weight * factor[:, None, None, None]).detach().contiguous()
-        tensors[f"{name}.bias"] = (norm.bias - norm.running_mean * factor).detach().contiguous()
-    return tensors
-
-
-def maps_of(trunk: Trunk, crop: Tensor) -> Sequence[Tensor]:
-    """The trunk's levels; where it asks for a mask, of none."""
-    masks = (torch.zeros_like(crop[:, :1]),) if isinstance(trunk, MaskedTrunk) else ()
-    with torch.no_grad():
-        maps: Sequence[Tensor] = trunk(crop, *masks)
-    return maps
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -205,57 +151,6 @@ def test_another_trunks_file(tmp_path: Path) -> None:
             load_imagenet(trunk, tmp_path / "w.safetensors")
 
 
-def apples(trunk: MaskedMobileOneS0) -> dict[str, Tensor]:
-    """Made-up tensors under the names of Apple's file, the classifier among them."""
-    tensors = {"linear.weight": torch.rand(10, 1024), "linear.bias": torch.rand(10)}
-    blocks = ["stage0", *(f"stage{s}.{i}" for s, n in ((1, 4), (2, 16), (3, 20), (4, 2)) for i in range(n))]
-    convolutions = [m for m in trunk.modules() if isinstance(m, nn.Conv2d) and m is not trunk.mask_stem]
-    for name, convolution in zip(blocks, convolutions, strict=True):
-        tensors[f"{name}.reparam_conv.weight"] = torch.rand_like(convolution.weight) - 0.5
-        tensors[f"{name}.reparam_conv.bias"] = torch.rand(convolution.out_channels)
-    return tensors
-
-
-def test_mobileone_is_the_chain_of_its_file(tmp_path: Path) -> None:
-    """Apple's names and order: what its convolutions give one by one is what the trunk computes; the mask's stays."""
-    trunk = MaskedMobileOneS0().eval()
-    tensors = apples(trunk)
-    save_file(tensors, tmp_path / "w.safetensors")
-    before = trunk.mask_stem.weight.clone()
-    nn.init.zeros_(trunk.mask_stem.bias)  # type: ignore[arg-type]
-    load_imagenet(trunk, tmp_path / "w.safetensors")
-    assert torch.equal(trunk.mask_stem.weight, before)
-    crop = torch.rand(1, 3, 64, 64) * 255
-    mean, std = torch.tensor([123.675, 116.28, 103.53]), torch.tensor([58.395, 57.12, 57.375])
-    x = (crop - mean.view(3, 1, 1)) / std.view(3, 1, 1)
-    levels, stage = [], "stage0"
-    for name in dict.fromkeys(key.split(".reparam")[0] for key in tensors if "reparam" in key):
-        weight, bias = tensors[f"{name}.reparam_conv.weight"], tensors[f"{name}.reparam_conv.bias"]
-        if name.split(".")[0] != stage:
-            levels.append(x)
-        first = name.split(".")[0] != stage or name == "stage0"
-        stage = name.split(".")[0]
-        groups = x.shape[1] // weight.shape[1]
-        x = F.relu(F.conv2d(x, weight, bias, 2 if first else 1, weight.shape[2] // 2, groups=groups))
-    for found, expected in zip(maps_of(trunk, crop), [*levels, x], strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
-
-
-def test_mobileone_from_its_authors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a file, Apple's is downloaded."""
-    trunk = MaskedMobileOneS0()
-    tensors = apples(trunk)
-
-    def download(url: str, **options: object) -> dict[str, Tensor]:
-        assert "mobileone_s0" in url
-        assert options["weights_only"] is True
-        return tensors
-
-    monkeypatch.setattr(imagenet, "load_state_dict_from_url", download)
-    assert load_imagenet(trunk, None) == "Apple's MobileOne-S0"
-    assert torch.equal(trunk.stem.weight, tensors["stage0.reparam_conv.weight"])
-
-
 @pytest.mark.parametrize(
     "error",
     [URLError("no network"), RuntimeError("not a zip archive\nfar down"), EOFError(), UnpicklingError("no weights")],
@@ -289,20 +184,6 @@ def test_torchvisions_are_renormalised(monkeypatch: pytest.MonkeyPatch) -> None:
         found = trunk.stem(crop * 2 - 1)
     inner = (slice(None), slice(None), slice(1, -1), slice(1, -1))  # beyond the edge, zero is another colour
     torch.testing.assert_close(found[inner], expected[inner], rtol=1e-3, atol=1e-3)
-
-
-def test_not_mobileones_file(tmp_path: Path) -> None:
-    """A tensor missing, one of another shape, another trunk's file: refused in one line."""
-    tensors = apples(MaskedMobileOneS0())
-    for bad in (
-        {k: v for k, v in tensors.items() if "stage3.7" not in k},
-        {**tensors, "stage0.reparam_conv.weight": torch.zeros(48, 1, 3, 3)},
-        folded(made("mobilenet_v2")),
-    ):
-        save_file(bad, tmp_path / "w.safetensors")
-        with pytest.raises(WeightsError, match="not ImageNet weights of this trunk") as caught:
-            load_imagenet(MaskedMobileOneS0(), tmp_path / "w.safetensors")
-        assert "\n" not in str(caught.value)
 
 
 class Stranger(Trunk):
