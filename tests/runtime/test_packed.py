@@ -46,6 +46,31 @@ def test_packed_is_plain(dtype: torch.dtype, size: int) -> None:
         torch.testing.assert_close(ready(x), plain(x), rtol=0.03, atol=0.03)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.ReLU6, nn.Identity])
+@pytest.mark.parametrize("first", [(1, 24, 20), (3, 40, 40)])  # below and above what a product is used for
+def test_cell_by_cell(first: tuple[int, int, int], activation: type[nn.Module], dtype: torch.dtype) -> None:
+    """A 1x1 convolution is the plain one, whichever way it is computed, at the first shape and at others after it,
+    with channels last and first."""
+    plain = nn.Sequential(nn.Conv2d(16, 12, 1), activation()).requires_grad_(False).to(dtype)
+    ready = nn.Sequential(copy.deepcopy(plain))
+    pack(ready)
+    for layout in (torch.channels_last, torch.contiguous_format):
+        for n, h, w in (first, (2, 9, 7), (1, 1, 1), (4, 64, 48)):
+            x = (torch.randn(n, 16, h, w) * 8).to(dtype, memory_format=layout)
+            found, expected = ready(x), plain(x)
+            assert found.shape == expected.shape
+            assert found.is_contiguous(memory_format=torch.channels_last) or layout == torch.contiguous_format
+            torch.testing.assert_close(found, expected, rtol=0.02, atol=0.02 if dtype == torch.bfloat16 else 1e-4)
+
+
+@pytest.mark.parametrize("conv", [nn.Conv2d(8, 8, 1, 2), nn.Conv2d(8, 8, 1, groups=2), nn.Conv2d(8, 8, 1, padding=1)])
+def test_not_cell_by_cell(conv: nn.Conv2d) -> None:
+    """A 1x1 with stride, groups or padding is no product of all cells."""
+    x = torch.randn(2, 8, 6, 6)
+    torch.testing.assert_close(PackedConv(conv.requires_grad_(False))(x), conv(x), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize(("expansion", "stride"), [(1, 1), (6, 1), (6, 2)])
 def test_bottlenecks(expansion: int, stride: int) -> None:
     """Their one-sided margins at stride 2 are kept."""

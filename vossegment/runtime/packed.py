@@ -20,6 +20,9 @@ _ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
     nn.ReLU: ("relu", []),
     nn.ReLU6: ("hardtanh", [0.0, 6.0]),
 }
+_MOST_CELLS = 4096
+"""Of a 1x1 convolution that is computed as a product: on small maps it takes a fifth less, on large ones of few
+channels up to a third more. [ours]: the shapes of `guided`, one object and four, on an Intel Xeon with bfloat16."""
 
 
 class _Direct(nn.Module):
@@ -43,6 +46,7 @@ class PackedConv(_Direct):
         self._margins: tuple[int, ...] | None = getattr(conv, "margins", None)
         padding, stride, dilation = (list(v) for v in (conv.padding, conv.stride, conv.dilation))
         self._geometry: tuple[Any, ...] = (padding, stride, dilation, conv.groups)
+        self._cell_by_cell = conv.kernel_size == (1, 1) and (padding, stride, conv.groups) == ([0, 0], [1, 1], 1)
         self._run: Callable[[Tensor], Tensor] | None = None
 
     def activate(self, activation: nn.Module) -> PackedConv:
@@ -59,12 +63,26 @@ class PackedConv(_Direct):
 
     def _packed_for(self, shape: list[int]) -> Callable[[Tensor], Tensor]:
         """All but the input bound: a parameter looked up by its name costs as much as a small convolution's sums."""
+        cells = shape[0] * shape[2] * shape[3]
+        if self._cell_by_cell and cells <= _MOST_CELLS:
+            return self._product_for(cells)
         ops, bias, geometry, name, limits = torch.ops.mkldnn, self.bias, self._geometry, self._name, self._limits
         weight, convolve = ops._reorder_convolution_weight(self.weight, *geometry, shape), ops._convolution_pointwise
 
         def run(x: Tensor) -> Tensor:
             out: Tensor = convolve(x, weight, bias, *geometry, name, limits, "")
             return out
+
+        return run
+
+    def _product_for(self, cells: int) -> Callable[[Tensor], Tensor]:
+        """The same, of a 1x1 convolution, as one product of all cells with the weights."""
+        ops, bias, name, limits = torch.ops.mkldnn, self.bias, self._name, self._limits
+        weight, multiply = ops._reorder_linear_weight(self.weight.flatten(1), cells), ops._linear_pointwise
+
+        def run(x: Tensor) -> Tensor:
+            out: Tensor = multiply(x.permute(0, 2, 3, 1), weight, bias, name, limits, "")
+            return out.permute(0, 3, 1, 2)
 
         return run
 
@@ -121,8 +139,9 @@ def _straight(sequence: nn.Sequential) -> _Chain:
 def _available() -> bool:
     """Whether the operators are there and do what is expected of them."""
     try:
-        conv = nn.Conv2d(8, 8, 3, padding=1).requires_grad_(False)
         x = torch.linspace(-2, 2, 8 * 36).view(1, 8, 6, 6)
-        return torch.allclose(PackedConv(conv).activate(nn.ReLU6())(x), F.relu6(conv(x)), atol=1e-4)
+        convs = [nn.Conv2d(8, 8, kernel, padding=kernel // 2).requires_grad_(False) for kernel in (1, 3)]
+        pairs = [(PackedConv(conv).activate(nn.ReLU6())(x), F.relu6(conv(x))) for conv in convs]
+        return all(torch.allclose(found, expected, atol=1e-4) for found, expected in pairs)
     except (AttributeError, RuntimeError, TypeError):  # a missing operator, another signature, a build without oneDNN
         return False
