@@ -54,6 +54,7 @@ _GUIDED_SETTINGS = PropagationSettings(
     claim=30.0,
     most_jump=8.0,
     least_share=0.1,
+    memory_hidden=0.97,
     steady=1.0,
     lead=0.5,
 )
@@ -109,7 +110,7 @@ MODELS: dict[str, Model] = {
         "guided on MobileNetV2",
         lambda: Guided(trunk=MaskedMobileNetV2()),
         "guided_mobilenet_v2",
-        replace(_GUIDED_SETTINGS, least_share=0.0, found_above=0.8),
+        replace(_GUIDED_SETTINGS, least_share=0.0, found_above=0.8, memory_hidden=0.9),
     ),
     "e3sn": Model(
         "E3SN on MobileNetV2, for CPUs",

@@ -86,3 +86,17 @@ def test_a_patch_among_others_is_a_loss(share: float, lost: bool) -> None:
     grown = replace(state, usual=state.usual * torch.tensor([[1.0, 1.0, 15.0], [1.0, 1.0, 1.0]]))
     assert t.step(grown, scene())[1].lost.tolist() == [lost, False]
     assert t.step(grown[:1], scene())[1].lost.tolist() == [False]
+
+
+def test_what_is_hidden_stays_as_large() -> None:
+    """Among several, the usual size follows a mask that shrinks as slowly as told, and one that grows as ever; alone,
+    both ways the same."""
+    t = tracker(Scripted(rectangle(0.9)), memory=0.5, memory_hidden=0.9)
+    state = t.start(scene(), masked(ONE, TWO))
+    now = state.usual
+    before = replace(state, usual=now * torch.tensor([[2.0], [0.5]]))  # the first has shrunk since, the second grown
+    among = t.step(before, scene())[0].usual
+    torch.testing.assert_close(among, now * torch.tensor([[1.9], [0.75]]), rtol=0.05, atol=0)
+    for i, expected in enumerate((1.5, 0.75)):
+        alone = t.step(before[i : i + 1], scene())[0].usual
+        torch.testing.assert_close(alone, now[i : i + 1] * expected, rtol=0.05, atol=0)

@@ -197,7 +197,7 @@ class PropagationTracker:
             windows=windows,
             boxes=boxes,
             areas=torch.where(lost, state.areas, areas),
-            usual=torch.where(lost[:, None], state.usual, torch.lerp(_size(found, areas), state.usual, s.memory)),
+            usual=torch.where(lost[:, None], state.usual, self._followed(state.usual, _size(found, areas))),
             motion=motion,
             lost_for=torch.where(lost, state.lost_for + 1, 0.0),
             recent=recent,
@@ -205,6 +205,13 @@ class PropagationTracker:
             age=state.age + 1,
         )
         return after, Result(boxes, scores, masks, windows, lost, boxes)
+
+    def _followed(self, usual: Tensor, size: Tensor) -> Tensor:
+        """The usual width, height and area, after a frame in which the objects had ``size``."""
+        s = self.settings
+        if len(usual) == 1:
+            return torch.lerp(size, usual, s.memory)
+        return torch.lerp(size, usual, torch.where(size[:, 2:] < usual[:, 2:], s.memory_hidden, s.memory))
 
     def _refreshed(
         self, state: PropagationState, looked: Any, masks: Tensor, boxes: Tensor, sure: Tensor

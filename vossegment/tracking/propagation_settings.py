@@ -39,6 +39,9 @@ class PropagationSettings:
     """Factor by which the area of what was lost and counts as found may differ from the usual one."""
     memory: float = 0.9
     """How slowly the usual size follows."""
+    memory_hidden: float = 0.9
+    """The same for an object among several whose mask is smaller than usual: what goes behind another is no smaller for
+    it, and has to fit into the window in which it is looked for."""
     growth: float = 1.02
     """Factor a frame by which a lost object's window grows, up to ``most_growth``."""
     most_growth: float = 2.0
@@ -67,6 +70,7 @@ class PropagationSettings:
             "lost_below",
             "found_above",
             "memory",
+            "memory_hidden",
         ):
             in_range(name, getattr(self, name), 0.0, 1.0)
         for name in ("passes", "refresh", "still_for"):
