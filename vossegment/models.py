@@ -110,7 +110,7 @@ MODELS: dict[str, Model] = {
         "guided on MobileNetV2",
         lambda: Guided(trunk=MaskedMobileNetV2()),
         "guided_mobilenet_v2",
-        replace(_GUIDED_SETTINGS, least_share=0.0, found_above=0.8, memory_hidden=0.9),
+        replace(_GUIDED_SETTINGS, least_share=0.0, found_above=0.8),
     ),
     "e3sn": Model(
         "E3SN on MobileNetV2, for CPUs",
