@@ -64,6 +64,18 @@ def test_cell_by_cell(first: tuple[int, int, int], activation: type[nn.Module], 
             torch.testing.assert_close(found, expected, rtol=0.02, atol=0.02 if dtype == torch.bfloat16 else 1e-4)
 
 
+@pytest.mark.parametrize(("cells", "product"), [((1, 64, 64), True), ((1, 64, 65), False), ((4, 64, 64), False)])
+def test_small_maps_are_one_product(
+    cells: tuple[int, int, int], product: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way is chosen by how many cells the first picture has, of the whole batch."""
+    taken: list[int] = []
+    monkeypatch.setattr(PackedConv, "_product_for", lambda _, n: taken.append(n) or (lambda x: x))
+    n, h, w = cells
+    PackedConv(nn.Conv2d(8, 8, 1).requires_grad_(False))(torch.zeros(n, 8, h, w))
+    assert taken == ([n * h * w] if product else [])
+
+
 @pytest.mark.parametrize("conv", [nn.Conv2d(8, 8, 1, 2), nn.Conv2d(8, 8, 1, groups=2), nn.Conv2d(8, 8, 1, padding=1)])
 def test_not_cell_by_cell(conv: nn.Conv2d) -> None:
     """A 1x1 with stride, groups or padding is no product of all cells."""
