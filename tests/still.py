@@ -9,35 +9,9 @@ from vossegment.tracking.geometry import square_windows
 from vossegment.tracking.types import Frame, Mask, Prompts, Result
 
 
-class Still:
-    """A tracker for things that never move: the state is the boxes, the answer fills them."""
-
-    device = torch.device("cpu")
-    mask_threshold = 0.5
-
-    def start(self, frame: torch.Tensor, prompts: Prompts) -> torch.Tensor:
-        return prompts.boxes
-
-    def step(self, state: torch.Tensor, frame: torch.Tensor) -> tuple[torch.Tensor, Result]:
-        n = len(state)
-        middle, side = (state[:, :2] + state[:, 2:]) / 2, (state[:, 2:] - state[:, :2]).amax(1)
-        windows = square_windows(middle, side, 8)
-        lost = frame.float().mean() < 1  # a black frame hides everything
-        masks = torch.ones(n, 8, 8) * (~lost)
-        return state, Result(state, torch.full((n,), 0.5), masks, windows, lost.expand(n), state)
-
-
-class JoinableStill(Still):
-    """The same with states that join, as the protocol wants."""
-
-    def start(self, frame: torch.Tensor, prompts: Prompts) -> Boxes:  # type: ignore[override]
-        return Boxes(prompts.boxes)
-
-    def step(self, state: Boxes, frame: torch.Tensor) -> tuple[Boxes, Result]:  # type: ignore[override]
-        return state, super().step(state.boxes, frame)[1]
-
-
 class Boxes:
+    """States that join, as the protocol wants."""
+
     def __init__(self, boxes: torch.Tensor) -> None:
         self.boxes = boxes
 
@@ -46,6 +20,25 @@ class Boxes:
 
     def __getitem__(self, keep: list[int]) -> Boxes:
         return Boxes(self.boxes[keep])
+
+
+class Still:
+    """A tracker for things that never move: the state is the boxes, the answer fills them."""
+
+    device = torch.device("cpu")
+    mask_threshold = 0.5
+
+    def start(self, frame: torch.Tensor, prompts: Prompts) -> Boxes:
+        return Boxes(prompts.boxes)
+
+    def step(self, state: Boxes, frame: torch.Tensor) -> tuple[Boxes, Result]:
+        boxes = state.boxes
+        n = len(boxes)
+        middle, side = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).amax(1)
+        windows = square_windows(middle, side, 8)
+        lost = frame.float().mean() < 1  # a black frame hides everything
+        masks = torch.ones(n, 8, 8) * (~lost)
+        return state, Result(boxes, torch.full((n,), 0.5), masks, windows, lost.expand(n), boxes)
 
 
 def frames(count: int, dark: tuple[int, ...] = ()) -> list[Frame]:

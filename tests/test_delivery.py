@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from still import JoinableStill, frames, mask
+from still import Still, frames, mask
 
 from vossegment.data.sequence import ArraySequence
 from vossegment.delivery import run_info, track_to_files
@@ -63,8 +63,8 @@ def test_what_a_lost_object_shows_is_passed_on() -> None:
     images = tuple(f.image for f in frames(2, dark=(1,)))
     black = SequenceSource("s", "s", 60, 40, 2, sequence=ArraySequence("s", images, (None, None)))
     empty, keep = Areas(), Areas()
-    track_to_files(black, JoinableStill(), PROMPTS, [empty])
-    track_to_files(black, JoinableStill(), PROMPTS, [keep], lost="keep")
+    track_to_files(black, Still(), PROMPTS, [empty])
+    track_to_files(black, Still(), PROMPTS, [keep], lost="keep")
     assert (empty.frames, keep.frames) == ([64, 0], [64, 64])
 
 
@@ -81,7 +81,7 @@ def test_the_records_tell_how_an_object_was_given() -> None:
 def test_writers_get_every_frame_in_order_on_a_thread_of_their_own() -> None:
     """And are closed as complete."""
     kept = Kept()
-    done = track_to_files(source(20), JoinableStill(), PROMPTS, [kept])
+    done = track_to_files(source(20), Still(), PROMPTS, [kept])
     assert kept.frames == list(range(20))
     assert kept.closed is True
     assert kept.thread == "writers"
@@ -93,7 +93,7 @@ def test_an_error_of_the_source_reaches_the_caller() -> None:
     """After the frames before it were written; the writers are closed."""
     kept = Kept()
     with pytest.raises(InputError, match="rotten"):
-        track_to_files(Broken("b", "b", 60, 40), JoinableStill(), PROMPTS, [kept])
+        track_to_files(Broken("b", "b", 60, 40), Still(), PROMPTS, [kept])
     assert kept.frames == [0, 1]
     assert kept.closed is False
 
@@ -103,7 +103,7 @@ def test_an_error_of_a_writer_reaches_the_caller(fail_at: int) -> None:
     """Nothing hangs on the full queue, and the other writers are closed."""
     good, bad = Kept(), Kept(fail_at)
     with pytest.raises(OutputError, match="disk full"):
-        track_to_files(source(30), JoinableStill(), PROMPTS, [bad, good])
+        track_to_files(source(30), Still(), PROMPTS, [bad, good])
     assert good.closed is False
 
 
@@ -116,7 +116,7 @@ def test_an_interruption_closes_what_is_done() -> None:
         if len(seen) == 5:
             raise KeyboardInterrupt
 
-    done = track_to_files(source(30), JoinableStill(), PROMPTS, [kept], stop)
+    done = track_to_files(source(30), Still(), PROMPTS, [kept], stop)
     assert done.interrupted
     assert kept.frames == [0, 1, 2, 3, 4]
     assert kept.closed is False
