@@ -1,10 +1,14 @@
-"""What the commands' tests share: weights for `guided` that need no training."""
+"""What the commands' tests share: a clip, and weights for `guided` that need no training."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from pond import CLIP
+
+from vossegment.demo import write_clip
+from vossegment.writers.types import RunInfo
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +34,11 @@ def guided_weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         paths[kind] = folder / f"{kind}.safetensors"
         save_weights(network, paths[kind], name="guided", about={})
     return paths
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of ``pond.CLIP``."""
+    path = tmp_path_factory.mktemp("clip") / "pond.mp4"
+    write_clip(CLIP, path, RunInfo({}, {}))
+    return path

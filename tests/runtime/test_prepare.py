@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from norms import stir
 from torch import Tensor, nn
 
 from vossegment.errors import InputError
@@ -17,20 +18,6 @@ from vossegment.runtime.prepare import choose_device, choose_precision, fold, pr
 from vossegment.tracking.siamese import SiameseSettings
 
 CPU = torch.device("cpu")
-
-
-def stir(network: nn.Module) -> None:
-    """Gives every batch norm weights and statistics of its own, so that folding has something to do."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for tensor, low, high in (
-                (module.weight, 0.5, 1.5),
-                (module.bias, -0.3, 0.3),
-                (module.running_mean, -0.3, 0.3),
-                (module.running_var, 0.5, 1.5),
-            ):
-                assert isinstance(tensor, Tensor)
-                nn.init.uniform_(tensor, low, high)
 
 
 def answer(network: E3SN | SiamMask, template: Tensor, search: Tensor) -> tuple[Tensor, ...]:

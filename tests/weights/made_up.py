@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 import torchvision.models as zoo
+from norms import stir
 from torch import Tensor, nn
 
 from vossegment.networks.mobilenet import MaskedMobileNetV2, MobileNetV2
@@ -23,16 +24,7 @@ MADE: dict[str, tuple[Callable[[], nn.Module], Callable[[], Trunk]]] = {
 def made(name: str) -> nn.Module:
     """torchvision's network with made-up weights and statistics."""
     network = MADE[name][0]().eval()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for tensor, low, high in (
-                (module.weight, 0.5, 1.0),
-                (module.bias, -0.2, 0.2),
-                (module.running_mean, -0.2, 0.2),
-                (module.running_var, 0.5, 1.5),
-            ):
-                assert isinstance(tensor, Tensor)
-                nn.init.uniform_(tensor, low, high)
+    stir(network, most=1.0, shift=0.2)
     return network
 
 
