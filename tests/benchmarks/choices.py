@@ -4,7 +4,8 @@ python tests/benchmarks/choices.py --data davis=DIR --data stills=DIR --holdout 
 
 A row for the model as it ships, and one for each `--row` of changed settings: J of the held-out videos from their
 first boxes (DAVIS-2017 rule), IoU of first masks on held-out stills, J of the demo clip, of the clips made by code,
-and of pairs of held-out videos, in which the object of one passes over the other's. `--only` leaves columns out;
+of pairs of held-out videos, in which the object of one passes over the other's, and of cuts from one to another of
+them and back, where the object is nowhere to be seen in between. `--only` leaves columns out;
 `--only every,thirds` scores every video, whether it was trained on or not, whole and by every third frame: it tells
 how a tracker's settings do where things are hidden or move far, not how well a network generalises.
 """
@@ -34,6 +35,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from clips import approaching, crossing, thin_start, vanishing
 
 _LONGEST = 60
+_BEFORE, _AWAY, _AFTER = 24, 30, 30
+_CUTS = 3
 
 
 def passing(over: Sequence, under: Sequence, seed: int) -> ArraySequence:
@@ -82,6 +85,29 @@ def pairs(videos: ListOf[Sequence]) -> list[ArraySequence]:
     return [m for m in made if set(np.unique(m.label_maps[0])) >= {1, 2}]  # type: ignore[arg-type]
 
 
+def cut(around: Sequence, between: Sequence) -> ArraySequence:
+    """The first frames of one video, then another, in which the object of the first is not to be seen, then the first
+    again from where it was left."""
+    before, after = min(_BEFORE, len(around) // 2), min(_BEFORE + _AFTER, len(around))
+    first = around.image(0)
+    away = [cv2.resize(between.image(i), first.shape[1::-1]) for i in range(min(_AWAY, len(between)))]
+    images = [around.image(i) for i in range(after)]
+    labels = [(_mask(around, i) > 0).astype(np.uint8) for i in range(after)]
+    images[before:before] = [image.astype(np.uint8) for image in away]
+    labels[before:before] = [np.zeros_like(labels[0])] * len(away)
+    return ArraySequence(f"{around.name} cut by {between.name}", tuple(images), tuple(labels), {1: 0})
+
+
+def cuts(videos: ListOf[Sequence]) -> list[ArraySequence]:
+    """Each video cut by some of the others, the same at every call."""
+    rng = np.random.default_rng(0)
+    made = []
+    for i, video in enumerate(videos):
+        others = [*videos[:i], *videos[i + 1 :]]
+        made += [cut(video, others[k]) for k in rng.permutation(len(others))[:_CUTS]]
+    return made
+
+
 def thinned(sequence: Sequence, step: int) -> ArraySequence:
     """Every so many frames of a video, the first among them."""
     kept = range(0, len(sequence), step)
@@ -109,7 +135,7 @@ def main() -> None:
     parser.add_argument("--holdout", default="")
     parser.add_argument("--row", action="append", default=[])
     parser.add_argument("--precision", default="auto", help="float32: the same on every machine, or nearly")
-    parser.add_argument("--only", default="held,stills,demo,clips,pairs")
+    parser.add_argument("--only", default="held,stills,demo,clips,pairs,cuts")
     options = parser.parse_args()
     data = load_sets(options.data, tuple(name for name in options.holdout.split(",") if name))
     held = data.held_out
@@ -122,6 +148,7 @@ def main() -> None:
         "demo": [synthetic_clip()],
         **({name: [clip] for name, clip in made.items()} if "clips" in options.only else {}),
         "pairs": pairs(single) if "pairs" in options.only else [],
+        "cuts": cuts(single) if "cuts" in options.only else [],
         "every": every,
         "thirds": [thinned(s, 3) for s in every] if "thirds" in options.only else [],
     }

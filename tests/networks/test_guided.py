@@ -82,6 +82,21 @@ def test_an_empty_mask_has_a_reference(network: Guided) -> None:
     assert torch.isfinite(logits).all()
 
 
+def test_portrait(network: Guided) -> None:
+    """The direction of the mean features at stride 8 inside the mask, by the share of each cell; what is outside does
+    not count, and an empty mask has none."""
+    images, masks = crops(3)
+    masks[1, 3] = 0.25
+    masks[2] = 0
+    with torch.no_grad():
+        levels = network.look(images, masks)
+        found = network.portrait(levels, masks)
+    shares = masks.view(3, 8, 8, 8, 8).mean((2, 4))
+    means = (levels[2] * shares[:, None]).sum((2, 3))
+    torch.testing.assert_close(found, means / means.norm(dim=1, keepdim=True).clamp(min=1e-9))
+    assert not found[2].any()
+
+
 @pytest.mark.parametrize("temperature", [0.0, 1.0, 10.0])
 def test_read_out(temperature: float) -> None:
     """By loops: softmax attention over all reference cells, and the highest similarity on either side."""

@@ -8,13 +8,16 @@ from functools import partial
 import pytest
 import torch
 from coloured import (
+    BLUE,
     HEIGHT,
     NOTHING,
     ONE,
+    PINK,
     RED,
     TWO,
     WIDTH,
     Box,
+    Colour,
     Scripted,
     Seeing,
     frame,
@@ -81,6 +84,51 @@ def test_found_within(within: float, lost: bool) -> None:
     assert found.lost.tolist() == [True]
     network.logits = small
     assert t.step(state, scene())[1].lost.tolist() == [lost]
+
+
+@pytest.mark.parametrize(("colour", "probability", "lost"), [
+    (RED, 0.7, False),
+    (PINK, 0.7, False),
+    (BLUE, 0.7, True),
+    (BLUE, 0.99, False),
+])  # fmt: skip
+@pytest.mark.parametrize("before", [0, 2])
+def test_doubt(colour: Colour, probability: float, lost: bool, before: int) -> None:
+    """A mask is not believed that is neither sure of itself nor of what looks like the object: both alone are, and all
+    the same whether the object was there the moment before or had been lost."""
+    t = tracker(network := Scripted(rectangle(0.9)), lost_doubt=0.1, found_doubt=0.1, found_above=0.6)
+    state = t.start(scene(), masked(ONE))
+    for logits in [rectangle(0.9), *[NOTHING] * before]:
+        network.logits = logits
+        state, _ = t.step(state, scene())
+    network.logits = rectangle(probability)
+    _, found = t.step(state, frame((ONE, colour)))
+    assert found.lost.tolist() == [lost]
+
+
+def test_two_bounds_of_doubt() -> None:
+    """What doubt an object may be kept with need not do for finding it."""
+    t = tracker(network := Scripted(rectangle(0.7)), lost_doubt=0.5, found_doubt=0.1, found_above=0.6)
+    state = t.start(scene(), masked(ONE))
+    changed = frame((ONE, BLUE))  # in doubt: 3 / 7 of 0.6
+    assert t.step(state, changed)[1].lost.tolist() == [False]
+    network.logits = NOTHING
+    state, _ = t.step(state, changed)
+    network.logits = rectangle(0.7)
+    assert t.step(state, changed)[1].lost.tolist() == [True]
+
+
+@pytest.mark.parametrize(("refresh", "lost"), [(1, False), (0, True)])
+def test_the_portrait_follows(refresh: int, lost: bool) -> None:
+    """An object may change its looks slowly: it is compared with itself when the second reference was made."""
+    t = tracker(Scripted(rectangle(0.8)), refresh=refresh, refresh_above=0.7, lost_doubt=0.05)
+    state = t.start(frame((ONE, RED)), masked(ONE))
+    ever = False
+    for i in range(1, 7):
+        now = tuple(a + (b - a) * i / 6 for a, b in zip(RED, BLUE, strict=True))
+        state, result = t.step(state, frame((ONE, now)))
+        ever |= bool(result.lost)
+    assert ever == lost
 
 
 def test_usual_size() -> None:

@@ -120,6 +120,15 @@ class Guided(nn.Module):
         x = self.head(self.up_2(self.up_4(self.up_8(x, f8), f4), f2)).float()
         return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)[:, 0]
 
+    def portrait(self, levels: list[Tensor], masks: Tensor) -> Tensor:
+        """What the objects of ``masks`` ``(N, S, S)`` look like on the whole: mean features at stride 8, ``(N, c8)``
+        of length 1, or 0 where a mask is empty. Deeper ones tell kinds apart, not one from another [ours]: features at
+        stride 2 to 32 told what was lost from others with an area under the curve of 0.90, 0.91, 0.93, 0.78 and 0.84
+        (1,136 and 661 candidates in 15 videos cut into one another)."""
+        f8 = levels[2].permute(0, 2, 3, 1).flatten(1, 2).float()
+        cells = F.interpolate(masks[:, None].float(), size=levels[2].shape[-2:], mode="area").flatten(2)
+        return F.normalize((cells @ f8)[:, 0], dim=1)
+
     def reference(self, images: Tensor, masks: Tensor) -> Reference:
         """What is to be known of the object, from ``images`` seen with its ``masks``."""
         return self.remember(self.look(images, masks), masks)

@@ -41,6 +41,8 @@ class GuidedNetwork(Protocol):
 
     def remember(self, looked: Any, masks: Tensor) -> Any: ...
 
+    def portrait(self, looked: Any, masks: Tensor) -> Tensor: ...
+
 
 @dataclass(frozen=True)
 class PropagationState:
@@ -50,7 +52,8 @@ class PropagationState:
     and ``areas`` ``(N,)`` where last seen, in frame pixels; ``usual`` ``(N, 3)`` the running mean of width, height and
     area; ``motion`` ``(N, 4)`` the last change of centre and log
     size; ``lost_for`` ``(N,)`` frames since; ``fill`` ``(N, 3)`` the mean colour of the first frame; ``first`` and
-    ``recent`` references, ``marked`` ``(N, 4)`` the boxes when ``recent`` was made. ``age`` counts frames.
+    ``recent`` references, ``portrait`` ``(N, K)`` the look as a whole and ``marked`` ``(N, 4)`` the boxes when
+    ``recent`` was made. ``age`` counts frames.
     """
 
     guidance: Tensor
@@ -63,6 +66,7 @@ class PropagationState:
     fill: Tensor
     first: Any
     recent: Any
+    portrait: Tensor
     marked: Tensor
     age: int = 0
 
@@ -117,7 +121,8 @@ class PropagationTracker:
             boxes, windows, guidance = self._first_masks(frame, boxes, fill)
             areas = (guidance > self.settings.mask_threshold).sum((1, 2)) * pixel_area(windows)
         crops = crop(frame, windows, self.settings.size, fill)
-        reference = self.network.remember(self.network.look(crops, guidance), guidance)
+        looked = self.network.look(crops, guidance)
+        reference = self.network.remember(looked, guidance)
         nothing = torch.zeros(len(boxes), device=self.device)
         return PropagationState(
             guidance=guidance,
@@ -130,6 +135,7 @@ class PropagationTracker:
             fill=fill,
             first=reference,
             recent=reference,
+            portrait=self.network.portrait(looked, guidance.clamp(min=0)),
             marked=boxes,
         )
 
@@ -167,14 +173,18 @@ class PropagationTracker:
         masks = in_frame(masks, windows, frame)
         inside = masks > s.mask_threshold
         count = inside.sum((1, 2))
-        scores = (masks * inside).sum((1, 2)) / count.clamp(min=1)
+        own = masks * inside
+        scores = own.sum((1, 2)) / count.clamp(min=1)
+        portrait = self.network.portrait(looked, own)
         areas = count * pixel_area(windows)
         searched = state.lost_for > 0
         before = torch.where(searched, state.usual[:, 2], state.areas)
         change = (areas + _FEW) / (before + _FEW)
+        doubt = (1 / scores.clamp(min=1e-3) - 1) * (1 - (portrait * state.portrait).sum(1))
         enough = torch.where(searched, s.found_above, s.lost_below)
         most = torch.where(searched, s.found_within, s.most_jump)
-        lost = (scores < enough) | (change > most) | (change < 1 / most)
+        doubtful = doubt > torch.where(searched, s.found_doubt, s.lost_doubt)
+        lost = (scores < enough) | doubtful | (change > most) | (change < 1 / most)
         others = None
         if len(state) > 1:
             # Who went behind another, as most do who get so small, would live on there as a patch.
@@ -189,7 +199,7 @@ class PropagationTracker:
         masks = torch.where(lost[:, None, None], 0.0, masks)
         boxes = torch.where(lost[:, None], state.boxes, found)
         sure = (scores > s.refresh_above) & ~lost & (areas >= s.refresh_share * state.usual[:, 2])
-        recent, marked = self._refreshed(state, looked, masks, boxes, sure)
+        recent, portrait, marked = self._refreshed(state, looked, masks, portrait, boxes, sure)
         motion = torch.where((lost | searched)[:, None], 0.0, _motion(state.boxes, boxes))
         after = replace(
             state,
@@ -201,6 +211,7 @@ class PropagationTracker:
             motion=motion,
             lost_for=torch.where(lost, state.lost_for + 1, 0.0),
             recent=recent,
+            portrait=portrait,
             marked=marked,
             age=state.age + 1,
         )
@@ -214,24 +225,24 @@ class PropagationTracker:
         return torch.lerp(size, usual, torch.where(size[:, 2:] < usual[:, 2:], s.memory_hidden, s.memory))
 
     def _refreshed(
-        self, state: PropagationState, looked: Any, masks: Tensor, boxes: Tensor, sure: Tensor
-    ) -> tuple[Any, Tensor]:
+        self, state: PropagationState, looked: Any, masks: Tensor, portrait: Tensor, boxes: Tensor, sure: Tensor
+    ) -> tuple[Any, Tensor, Tensor]:
         """The second reference and its box: from this frame where it is time and the answer ``sure``, else as they
         were. Another look at the frame, with its own mask as guidance, would be worth no more than the one that was
         had [ours]."""
         s = self.settings
         if not s.refresh or (state.age % s.refresh and not s.refresh_under):
-            return state.recent, state.marked
+            return state.recent, state.portrait, state.marked
         if state.age % s.refresh:  # out of turn
             sure = sure & (box_overlaps(boxes, state.marked) < s.refresh_under)
             if host_may_read(sure.device) and not sure.any():
-                return state.recent, state.marked
+                return state.recent, state.portrait, state.marked
         new = self.network.remember(looked, masks)
 
         def chosen(a: Tensor, b: Tensor) -> Tensor:
             return torch.where(sure.view(-1, *[1] * (a.dim() - 1)), a, b)
 
-        return each(chosen, new, state.recent), chosen(boxes, state.marked)
+        return each(chosen, new, state.recent), chosen(portrait, state.portrait), chosen(boxes, state.marked)
 
     def _ahead(self, state: PropagationState, frame: Tensor) -> Tensor:
         """This frame's windows: round the last box, ahead by its motion. A lost object's window grows, and goes round

@@ -28,6 +28,11 @@ class PropagationSettings:
     """Confidence (mean probability inside the mask) under which the object counts as lost."""
     found_above: float = 0.8
     """Confidence from which a lost object counts as found."""
+    lost_doubt: float = math.inf
+    """Doubt beyond which the object counts as lost: the odds against the mask, (1 - confidence) / confidence, times how
+    unlike its portrait it is, 1 - cosine. Either alone passes what another thing, after a cut, is taken for."""
+    found_doubt: float = math.inf
+    """Doubt up to which what was lost counts as found."""
     claim: float = 1.0
     """Factor on the odds of an object in the frame in which it is found again."""
     most_jump: float = 4.0
@@ -79,4 +84,6 @@ class PropagationSettings:
             in_range(name, getattr(self, name), 1.0, math.inf)
         for name in ("lead", "steady"):
             in_range(name, getattr(self, name), 0.0, 2.0)
+        for name in ("lost_doubt", "found_doubt"):
+            in_range(name, getattr(self, name), 0.0, math.inf)
         in_range("least_side", self.least_side, 1.0, math.inf)
