@@ -112,7 +112,7 @@ MODELS: dict[str, Model] = {
         "guided on MobileNetV2",
         lambda: Guided(trunk=MaskedMobileNetV2()),
         "guided_mobilenet_v2",
-        replace(_GUIDED_SETTINGS, least_share=0.0, lost_doubt=0.1, found_doubt=0.04),
+        replace(_GUIDED_SETTINGS, least_share=0.0, lost_doubt=0.2, found_doubt=0.04),
     ),
     "e3sn": Model(
         "E3SN on MobileNetV2, for CPUs",
