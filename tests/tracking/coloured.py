@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vossegment.tracking.propagation import PropagationState, PropagationTracker
+from vossegment.tracking.propagation import PropagationTracker
 from vossegment.tracking.propagation_settings import PropagationSettings
+from vossegment.tracking.propagation_state import PropagationState
 from vossegment.tracking.types import Prompts, Result
 
 Box = tuple[float, float, float, float]

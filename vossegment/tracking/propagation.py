@@ -7,8 +7,7 @@ frame before where it is. State goes in and comes out, nothing is hidden in the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
@@ -27,6 +26,7 @@ from vossegment.tracking.geometry import (
     square_windows,
 )
 from vossegment.tracking.propagation_settings import PropagationSettings
+from vossegment.tracking.propagation_state import PropagationState
 from vossegment.tracking.types import Prompts, Result, each
 from vossegment.tracking.upright import averaged, filled_boxes, frame_size, in_frame, pixel_area
 
@@ -42,51 +42,6 @@ class GuidedNetwork(Protocol):
     def remember(self, looked: Any, masks: Tensor) -> Any: ...
 
     def portrait(self, looked: Any, masks: Tensor) -> Tensor: ...
-
-
-@dataclass(frozen=True)
-class PropagationState:
-    """N objects between two frames.
-
-    ``guidance`` ``(N, S, S)`` the last masks less the others', in their ``windows`` ``(N, 2, 3)``; ``boxes`` ``(N, 4)``
-    and ``areas`` ``(N,)`` where last seen, in frame pixels; ``usual`` ``(N, 3)`` the running mean of width, height and
-    area; ``motion`` ``(N, 4)`` the last change of centre and log
-    size; ``lost_for`` ``(N,)`` frames since; ``fill`` ``(N, 3)`` the mean colour of the first frame; ``first`` and
-    ``recent`` references, ``portrait`` ``(N, K)`` the look as a whole and ``marked`` ``(N, 4)`` the boxes when
-    ``recent`` was made. ``age`` counts frames.
-    """
-
-    guidance: Tensor
-    windows: Tensor
-    boxes: Tensor
-    areas: Tensor
-    usual: Tensor
-    motion: Tensor
-    lost_for: Tensor
-    fill: Tensor
-    first: Any
-    recent: Any
-    portrait: Tensor
-    marked: Tensor
-    age: int = 0
-
-    def __len__(self) -> int:
-        return len(self.boxes)
-
-    def join(self, other: PropagationState) -> PropagationState:
-        """These objects and then the other's; ``age`` stays this one's."""
-        return self._combined(lambda a, b: torch.cat([a, b]), other)
-
-    def __getitem__(self, keep: Any) -> PropagationState:
-        """Some of the objects: a slice, a list of places or a bool mask."""
-        return self._combined(lambda a: a[keep])
-
-    def _combined(self, function: Callable[..., Tensor], *others: PropagationState) -> PropagationState:
-        def combined(name: str) -> Any:
-            values = [getattr(state, name) for state in (self, *others)]
-            return each(function, *values) if isinstance(values[0], tuple) else function(*values)
-
-        return replace(self, **{f.name: combined(f.name) for f in fields(self) if f.name != "age"})
 
 
 class PropagationTracker:
@@ -174,21 +129,11 @@ class PropagationTracker:
         inside = masks > s.mask_threshold
         count = inside.sum((1, 2))
         own = masks * inside
-        scores = own.sum((1, 2)) / count.clamp(min=1)
+        scores, areas = own.sum((1, 2)) / count.clamp(min=1), count * pixel_area(windows)
         portrait = self.network.portrait(looked, own)
-        areas = count * pixel_area(windows)
-        searched = state.lost_for > 0
-        before = torch.where(searched, state.usual[:, 2], state.areas)
-        change = (areas + _FEW) / (before + _FEW)
-        doubt = (1 / scores.clamp(min=1e-3) - 1) * (1 - (portrait * state.portrait).sum(1))
-        enough = torch.where(searched, s.found_above, s.lost_below)
-        most = torch.where(searched, s.found_within, s.most_jump)
-        doubtful = doubt > torch.where(searched, s.found_doubt, s.lost_doubt)
-        lost = (scores < enough) | doubtful | (change > most) | (change < 1 / most)
+        searched, lost = state.lost_for > 0, self._not_believed(state, scores, areas, portrait)
         others = None
         if len(state) > 1:
-            # Who went behind another, as most do who get so small, would live on there as a patch.
-            lost = lost | (areas + _FEW < s.least_share * (state.usual[:, 2] + _FEW))
             # What is not believed takes no pixels from others, and who is found by the looks alone has a better claim
             # than who carried the place along.
             believed = torch.where(lost[:, None, None], 0.0, masks)
@@ -216,6 +161,22 @@ class PropagationTracker:
             age=state.age + 1,
         )
         return after, Result(boxes, scores, masks, windows, lost, boxes)
+
+    def _not_believed(self, state: PropagationState, scores: Tensor, areas: Tensor, portrait: Tensor) -> Tensor:
+        """Which answers count as losses: those that are unsure, do not look like the object, or jump in area."""
+        s = self.settings
+        searched = state.lost_for > 0
+        before = torch.where(searched, state.usual[:, 2], state.areas)
+        change = (areas + _FEW) / (before + _FEW)
+        most = torch.where(searched, s.found_within, s.most_jump)
+        doubt = (1 / scores.clamp(min=1e-3) - 1) * (1 - (portrait * state.portrait).sum(1))
+        lost = (change > most) | (change < 1 / most)
+        lost |= scores < torch.where(searched, s.found_above, s.lost_below)
+        lost |= doubt > torch.where(searched, s.found_doubt, s.lost_doubt)
+        if len(state) > 1:
+            # Who went behind another, as most do who get so small, would live on there as a patch.
+            lost |= areas + _FEW < s.least_share * (state.usual[:, 2] + _FEW)
+        return lost
 
     def _followed(self, usual: Tensor, size: Tensor) -> Tensor:
         """The usual width, height and area, after a frame in which the objects had ``size``."""
