@@ -35,8 +35,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from clips import approaching, crossing, thin_start, vanishing
 
 _LONGEST = 60
-_BEFORE, _AWAY, _AFTER = 24, 30, 30
-_CUTS = 3
+_BEFORE, _AWAY, _AFTER = 24, 30, 30  # frames: before a cut, of the other video, and after it
+_CUTS = 3  # a video
 
 
 def passing(over: Sequence, under: Sequence, seed: int) -> ArraySequence:

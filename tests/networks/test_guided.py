@@ -83,15 +83,16 @@ def test_an_empty_mask_has_a_reference(network: Guided) -> None:
 
 
 def test_portrait(network: Guided) -> None:
-    """The direction of the mean features at stride 8 inside the mask, by the share of each cell; what is outside does
-    not count, and an empty mask has none."""
+    """The direction of the mean features at stride 8 inside the mask, by the share of each cell; what is outside, or
+    another object's, does not count, and an empty mask has none."""
     images, masks = crops(3)
     masks[1, 3] = 0.25
+    masks[1, 60:] = -1
     masks[2] = 0
     with torch.no_grad():
         levels = network.look(images, masks)
         found = network.portrait(levels, masks)
-    shares = masks.view(3, 8, 8, 8, 8).mean((2, 4))
+    shares = masks.clamp(min=0).view(3, 8, 8, 8, 8).mean((2, 4))
     means = (levels[2] * shares[:, None]).sum((2, 3))
     torch.testing.assert_close(found, means / means.norm(dim=1, keepdim=True).clamp(min=1e-9))
     assert not found[2].any()

@@ -61,7 +61,7 @@ class Seeing:
         return Look(((looked.images * weights).sum((2, 3)) / weights.sum((2, 3)).clamp(min=1e-3))[..., None])
 
     def portrait(self, looked: Shown, masks: Tensor) -> Tensor:
-        return F.normalize((looked.images * masks[:, None]).sum((2, 3)), dim=1)
+        return F.normalize((looked.images * masks.clamp(min=0)[:, None]).sum((2, 3)), dim=1)
 
     def answer(self, reference: Look, looked: Shown) -> Tensor:
         self.images.append(looked.images)

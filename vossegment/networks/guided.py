@@ -67,6 +67,13 @@ class UpStep(nn.Module):
         return out
 
 
+def _shares(masks: Tensor, level: Tensor) -> Tensor:
+    """How much of each cell of ``level`` ``(N, c, h, w)`` is the object of ``masks`` ``(N, S, S)``: ``(N, 1, h * w)``;
+    below 0 counts as 0."""
+    own = masks[:, None].float().clamp(min=0)
+    return F.interpolate(own, size=level.shape[-2:], mode="area").flatten(2)
+
+
 def _resized(x: Tensor, like: Tensor) -> Tensor:
     return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
 
@@ -100,8 +107,7 @@ class Guided(nn.Module):
     def remember(self, levels: list[Tensor], masks: Tensor) -> Reference:
         """A reference from what ``look`` gave, ``masks`` ``(N, S, S)`` the object in it; below 0 counts as 0."""
         f16 = levels[3]
-        own = masks[:, None].float().clamp(min=0)
-        cells = F.interpolate(own, size=f16.shape[-2:], mode="area").flatten(2)  # (N, 1, C)
+        cells = _shares(masks, f16)
         features = f16.flatten(2).float()
         inside = (features * cells).sum(2) / (cells.sum(2) + 1e-3)
         outside = (features * (1 - cells)).sum(2) / ((1 - cells).sum(2) + 1e-3)
@@ -121,13 +127,12 @@ class Guided(nn.Module):
         return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)[:, 0]
 
     def portrait(self, levels: list[Tensor], masks: Tensor) -> Tensor:
-        """What the objects of ``masks`` ``(N, S, S)`` look like on the whole: mean features at stride 8, ``(N, c8)``
-        of length 1, or 0 where a mask is empty. Deeper ones tell kinds apart, not one from another [ours]: features at
-        stride 2 to 32 told what was lost from others with an area under the curve of 0.90, 0.91, 0.93, 0.78 and 0.84
-        (1,136 and 661 candidates in 15 videos cut into one another)."""
-        f8 = levels[2].permute(0, 2, 3, 1).flatten(1, 2).float()
-        cells = F.interpolate(masks[:, None].float(), size=levels[2].shape[-2:], mode="area").flatten(2)
-        return F.normalize((cells @ f8)[:, 0], dim=1)
+        """What the objects look like on the whole: the mean features at stride 8 inside ``masks`` as in ``remember``,
+        ``(N, c8)`` of length 1, or 0 where a mask is empty. [ours]: of the five levels, this one told lost objects best
+        from others that were taken for them; deeper ones tell kinds apart, not one from another."""
+        f8 = levels[2]
+        features = f8.permute(0, 2, 3, 1).flatten(1, 2).float()
+        return F.normalize((_shares(masks, f8) @ features)[:, 0], dim=1)
 
     def reference(self, images: Tensor, masks: Tensor) -> Reference:
         """What is to be known of the object, from ``images`` seen with its ``masks``."""

@@ -90,7 +90,7 @@ class PropagationTracker:
             fill=fill,
             first=reference,
             recent=reference,
-            portrait=self.network.portrait(looked, guidance.clamp(min=0)),
+            portrait=self.network.portrait(looked, guidance),
             marked=boxes,
         )
 

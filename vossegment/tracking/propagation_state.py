@@ -18,10 +18,9 @@ class PropagationState:
 
     ``guidance`` ``(N, S, S)`` the last masks less the others', in their ``windows`` ``(N, 2, 3)``; ``boxes`` ``(N, 4)``
     and ``areas`` ``(N,)`` where last seen, in frame pixels; ``usual`` ``(N, 3)`` the running mean of width, height and
-    area; ``motion`` ``(N, 4)`` the last change of centre and log
-    size; ``lost_for`` ``(N,)`` frames since; ``fill`` ``(N, 3)`` the mean colour of the first frame; ``first`` and
-    ``recent`` references, ``portrait`` ``(N, K)`` the look as a whole and ``marked`` ``(N, 4)`` the boxes when
-    ``recent`` was made. ``age`` counts frames.
+    area; ``motion`` ``(N, 4)`` the last change of centre and log size; ``lost_for`` ``(N,)`` frames since; ``fill``
+    ``(N, 3)`` the mean colour of the first frame; ``first`` and ``recent`` references, ``portrait`` ``(N, K)`` the look
+    as a whole and ``marked`` ``(N, 4)`` the boxes when ``recent`` was made. ``age`` counts frames.
     """
 
     guidance: Tensor
