@@ -25,7 +25,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights file of `guided` as it is built."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "fresh.safetensors"
-    save_weights(Guided(), path, name="guided", about={})
+    save_weights(Guided(starter=Guided()), path, name="guided", about={})
     return path
 
 

@@ -104,9 +104,16 @@ class Model:
 MODELS: dict[str, Model] = {
     "guided": Model(
         "reference-guided propagation in the object's window, on MobileOne-S0",
+        lambda: Guided(starter=Guided()),
+        "guided_mobileone_s0",
+        _GUIDED_SETTINGS,
+    ),
+    "guided_plain": Model(
+        "guided without a network of its own for first masks",
         Guided,
         "guided_mobileone_s0",
         _GUIDED_SETTINGS,
+        takes=("guided",),
     ),
     "guided_mobilenet_v2": Model(
         "guided on MobileNetV2",

@@ -23,14 +23,16 @@ def guided_weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder, paths = tmp_path_factory.mktemp("weights"), {}
     for kind in ("fresh", "nothing", "everything", "noise"):
         torch.manual_seed(0)
-        network = Guided()
-        assert network.head.bias is not None
-        with torch.no_grad():
-            if kind == "noise":
-                network.head.weight.mul_(3000)
-                network.head.bias.zero_()
-            elif kind != "fresh":
-                network.head.bias.fill_(-6 if kind == "nothing" else 6)
+        starter = Guided()
+        network = Guided(starter=starter)
+        for head in (network.head, starter.head):
+            assert head.bias is not None
+            with torch.no_grad():
+                if kind == "noise":
+                    head.weight.mul_(3000)
+                    head.bias.zero_()
+                elif kind != "fresh":
+                    head.bias.fill_(-6 if kind == "nothing" else 6)
         paths[kind] = folder / f"{kind}.safetensors"
         save_weights(network, paths[kind], name="guided", about={})
     return paths

@@ -166,10 +166,28 @@ def test_guidance_and_reference_both_count(network: Guided) -> None:
         assert not torch.equal(network.segment(network.reference(images, masks.flip(1)), images, masks), first)
 
 
+def test_begin(network: Guided) -> None:
+    """The guidance is the reference's mask, too; a starter answers in the network's place, and is used for nothing
+    else."""
+    images, masks = crops(2)
+    torch.manual_seed(6)
+    starter = Guided(trunk=type(network.trunk)()).eval()
+    helped = Guided(trunk=type(network.trunk)(), starter=starter).eval()
+    helped.load_state_dict(network.state_dict(), strict=False)
+    with torch.no_grad():
+        for own in (network, starter):
+            expected = own.segment(own.reference(images, masks), images, masks)
+            assert torch.equal(own.begin(images, masks), expected)
+        assert torch.equal(helped.begin(images, masks), starter.begin(images, masks))
+        assert not torch.equal(helped.begin(images, masks), network.begin(images, masks))
+        later = [own.segment(own.reference(images, masks), images, masks) for own in (helped, network)]
+    assert torch.equal(*later)
+
+
 @pytest.mark.parametrize("trunk", TRUNKS)
 def test_prepared_is_plain(trunk: type[MaskedTrunk]) -> None:
     """Folded and laid out for inference the network answers alike, and no batch norm is left."""
-    network = Guided(trunk=trunk()).eval()
+    network = Guided(trunk=trunk(), starter=Guided(trunk=trunk())).eval()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             for tensor, low in ((module.weight, 0.5), (module.bias, -0.3), (module.running_mean, -0.3)):
@@ -180,7 +198,7 @@ def test_prepared_is_plain(trunk: type[MaskedTrunk]) -> None:
     def answer() -> tuple[Tensor, ...]:
         with torch.no_grad():
             reference = network.reference(images, masks)
-            return (*reference, network.segment(reference, images.flip(3), masks))
+            return (*reference, network.segment(reference, images.flip(3), masks), network.begin(images, masks))
 
     before = answer()
     prepare(network, CPU, torch.float32)

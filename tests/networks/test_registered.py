@@ -123,10 +123,14 @@ def test_propagating_forward_and_backward(name: str) -> None:
     """A mask a crop, no NaN, and a finite gradient, not 0, for every trainable parameter."""
     network: Guided = MODELS[name].build().train()  # type: ignore[assignment]
     images, masks, guidance = windows(3)
-    logits = network.segment(network.reference(images, masks), images.flip(3), guidance)
-    assert logits.shape == (3, 64, 64)
-    assert torch.isfinite(logits).all()
-    (logits * torch.randn_like(logits)).mean().backward()  # type: ignore[no-untyped-call]
+    answers = [
+        network.segment(network.reference(images, masks), images.flip(3), guidance),
+        network.begin(images, masks),
+    ]
+    for logits in answers:
+        assert logits.shape == (3, 64, 64)
+        assert torch.isfinite(logits).all()
+        (logits * torch.randn_like(logits)).mean().backward()  # type: ignore[no-untyped-call]
     trained = {k: p.grad for k, p in network.named_parameters() if p.requires_grad}
     assert [k for k, g in trained.items() if g is None or not g.any() or not torch.isfinite(g).all()] == []
 
@@ -139,7 +143,8 @@ def test_a_propagated_batch_is_its_items(name: str) -> None:
 
     def answer(items: slice) -> tuple[Tensor, ...]:
         reference = network.reference(images[items], masks[items])
-        return (*reference, network.segment(reference, images.flip(3)[items], guidance[items]))
+        first = network.begin(images[items], guidance[items])
+        return (*reference, network.segment(reference, images.flip(3)[items], guidance[items]), first)
 
     with torch.no_grad():
         together, alone = answer(slice(0, 2)), [answer(slice(i, i + 1)) for i in (0, 1)]

@@ -55,6 +55,10 @@ class Seeing:
     def look(self, images: Tensor, guidance: Tensor) -> Shown:
         return Shown(images, guidance)
 
+    def begin(self, images: Tensor, guidance: Tensor) -> Tensor:
+        looked = self.look(images, guidance)
+        return self.answer(self.remember(looked, guidance), looked)
+
     def remember(self, looked: Shown, masks: Tensor) -> Look:
         self.references.append(masks)
         weights = masks.clamp(min=0)[:, None]

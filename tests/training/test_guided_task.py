@@ -19,7 +19,7 @@ from vossegment.training.chains import ChainSettings
 from vossegment.training.engine import Progress, Trainer
 from vossegment.training.guided_task import GuidedTask
 from vossegment.training.library import Library
-from vossegment.training.recipes.guided import GUIDED, GuidedRecipe
+from vossegment.training.recipes.guided import GUIDED, GUIDED_LONGER, GuidedRecipe
 from vossegment.training.run import load_stage
 from vossegment.weights.load import save_weights
 
@@ -301,10 +301,47 @@ def test_the_second_stage_goes_on_with_the_network(tmp_path: Path) -> None:
     refused."""
     torch.manual_seed(0)
     first, second = Guided(), Guided()
-    save_weights(first, tmp_path / "a.safetensors", name="guided", about={}, exact=True)
-    load_stage(second, tmp_path / "a.safetensors", GUIDED)
+    save_weights(first, tmp_path / "a.safetensors", name="guided_plain", about={}, exact=True)
+    load_stage(second, tmp_path / "a.safetensors", GUIDED_LONGER)
     known = first.state_dict()
     assert all(torch.equal(value, known[key]) for key, value in second.state_dict().items())
     save_weights(first, tmp_path / "b.safetensors", name="guided_mobilenet_v2", about={})
     with pytest.raises(WeightsError, match="guided_mobilenet_v2"):
-        load_stage(second, tmp_path / "b.safetensors", GUIDED)
+        load_stage(second, tmp_path / "b.safetensors", GUIDED_LONGER)
+
+
+def test_a_starter_begins_as_the_network(tmp_path: Path) -> None:
+    """The last stage begins with two copies of what the stages before have learnt."""
+    torch.manual_seed(0)
+    plain, whole = Guided(), Guided(starter=Guided())
+    save_weights(plain, tmp_path / "a.safetensors", name="guided_plain", about={}, exact=True)
+    load_stage(whole, tmp_path / "a.safetensors", GUIDED)
+    assert whole.starter is not None
+    known, copied = plain.state_dict(), whole.starter.state_dict()
+    assert known.keys() == copied.keys()
+    assert all(torch.equal(whole.state_dict()[key], value) for key, value in known.items())
+    assert all(torch.equal(copied[key], value) for key, value in known.items())
+
+
+def test_only_the_starter_trains(library: Library) -> None:
+    """Its frozen stages keep their weights, and the network's tensors, batch norm statistics too, are what they were
+    before, in the average as well."""
+    torch.manual_seed(0)
+    recipe = replace(TINY, starter=True, frozen_stages=4, average=0.5, chains=replace(TINY.chains, start=1.0))
+    task, network = GuidedTask(recipe), Guided(starter=Guided())
+    trainer = Trainer(network, recipe, task, device=CPU, seed=0)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    assert trainer.run(task.samples(library, 0), workers=0)
+    for after in (trainer.network.state_dict(), trainer.average.state_dict()):
+        moved = {key for key, value in after.items() if not torch.equal(value, before[key])}
+        assert all(key.startswith("starter.") for key in moved)
+        assert {"starter.head.weight", "starter.trunk.mask_stem.weight", "starter.temperature"} <= moved
+        stages = {key.split(".")[3] for key in moved if key.startswith("starter.trunk.stages.")}
+        assert stages
+        assert not any(key.startswith("starter.trunk.stem.") for key in moved)
+
+
+def test_a_starter_is_asked_for_where_there_is_none() -> None:
+    """A recipe that trains one, for a model without."""
+    with pytest.raises(ValueError, match="'tiny' trains a starter; its model has none"):
+        GuidedTask(replace(TINY, starter=True)).groups(Guided())

@@ -80,9 +80,10 @@ def _resized(x: Tensor, like: Tensor) -> Tensor:
 
 class Guided(nn.Module):
     """1.8 M parameters on MobileOne-S0, 2.3 M on MobileNetV2. One look at a crop serves both: to find the object in
-    it, and to remember it by. ``trunk`` gives five levels, at strides 2 to 32."""
+    it, and to remember it by. ``trunk`` gives five levels, at strides 2 to 32. ``starter`` is a network of the same
+    kind that has learnt nothing but to begin; without one, this network does that, too."""
 
-    def __init__(self, *, trunk: MaskedTrunk | None = None) -> None:
+    def __init__(self, *, trunk: MaskedTrunk | None = None, starter: Guided | None = None) -> None:
         super().__init__()
         self.trunk = MaskedMobileOneS0() if trunk is None else trunk
         c2, c4, c8, c16, c32 = self.trunk.channels
@@ -97,6 +98,14 @@ class Guided(nn.Module):
         self.up_4 = UpStep(64, c4, 48)
         self.up_2 = UpStep(48, c2, 32)
         self.head = nn.Conv2d(32, 1, 3, padding=1)
+        self.starter = starter
+
+    def begin(self, images: Tensor, guidance: Tensor) -> Tensor:
+        """Logits ``(N, S, S)`` of an object of which nothing is known but ``guidance`` ``(N, S, S)``: its box, filled,
+        or what the last such look at it gave."""
+        own = self if self.starter is None else self.starter
+        levels = own.look(images, guidance)
+        return own.answer(own.remember(levels, guidance), levels)
 
     def look(self, images: Tensor, guidance: Tensor) -> list[Tensor]:
         """The trunk's five levels of ``images`` ``(N, 3, S, S)`` RGB 0..255, S a multiple of 32, with ``guidance``

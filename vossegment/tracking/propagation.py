@@ -35,6 +35,8 @@ class GuidedNetwork(Protocol):
     """What the step needs of a network, whatever its name. References are named tuples of tensors, N first, with
     ``beside`` to make one of two; what ``look`` gives is the network's own affair."""
 
+    def begin(self, images: Tensor, guidance: Tensor) -> Tensor: ...
+
     def look(self, images: Tensor, guidance: Tensor) -> Any: ...
 
     def answer(self, reference: Any, looked: Any) -> Tensor: ...
@@ -100,8 +102,7 @@ class PropagationTracker:
         windows = self._round(boxes)
         guidance = filled_boxes(boxes, windows, s.size)
         for _ in range(1 + s.passes):
-            looked = self.network.look(crop(frame, windows, s.size, fill), guidance)
-            answer = self.network.answer(self.network.remember(looked, guidance), looked).float().sigmoid()
+            answer = self.network.begin(crop(frame, windows, s.size, fill), guidance).float().sigmoid()
             answer = in_frame(answer, windows, frame)
             found, seen = mask_boxes(answer > s.mask_threshold, windows)
             boxes = torch.where(seen[:, None], self._clipped(found, frame), boxes)

@@ -26,26 +26,39 @@ class GuidedTask:
 
     recipe: GuidedRecipe
 
+    def _learner(self, network: nn.Module) -> Guided:
+        """What of ``network`` trains: itself, or its starter."""
+        net = cast(Guided, network)
+        if not self.recipe.starter:
+            return net
+        if net.starter is None:
+            raise ValueError(f"recipe '{self.recipe.name}' trains a starter; its model has none")
+        return net.starter
+
     def samples(self, library: Library, seed: int) -> ChainDataset:
         r = self.recipe
         return ChainDataset(ClipMaker(library, r.mix), r.chains, chains=r.steps * r.batch, batch=r.batch, seed=seed)
 
     def groups(self, network: nn.Module) -> list[dict[str, Any]]:
-        r, net = self.recipe, cast(Guided, network)
+        r, net = self.recipe, self._learner(network)
         stem = set(net.trunk.mask_stem.parameters())
         trunk = [p for p in net.trunk.parameters() if p.requires_grad and p not in stem]
         rest = [p for p in net.parameters() if p in stem or p not in set(net.trunk.parameters())]
         return [{"params": rest, "lr": r.rate}, {"params": trunk, "lr": r.rate * r.trunk_factor}]
 
     def still(self, network: nn.Module, *, step: int) -> list[nn.Module]:
-        r = self.recipe
-        return [cast(Guided, network).trunk.mask_stem] if step >= r.mask_stem_until * r.steps else []
+        r, net = self.recipe, self._learner(network)
+        still: list[nn.Module] = []
+        if net is not network:
+            still += [part for part in network.children() if part is not net]
+            still += net.trunk.stage_modules()[: r.frozen_stages]
+        return [*still, net.trunk.mask_stem] if step >= r.mask_stem_until * r.steps else still
 
     def losses(
         self, network: nn.Module, batch: Mapping[str, Tensor], *, step: int, device: torch.device
     ) -> dict[str, Tensor]:
         """The mean over the targets; ``iou_1`` is the first target's, ``iou`` the last one's."""
-        r, net = self.recipe, cast(Guided, network)
+        r, net = self.recipe, self._learner(network)
         truths, hops = masks(batch["masks"], device), batch["hops"].to(device)
         starts = batch["start"].to(device).nonzero()[:, 0]
         guidance, rivals = masks(batch["guidance"], device), masks(batch["rivals"], device)

@@ -109,14 +109,17 @@ def _score(network: nn.Module, recipe: Recipe, data: TrainingData, settings: Set
 
 
 def load_stage(network: nn.Module, path: Path, recipe: Recipe) -> str:
-    """Fills ``network`` from weights of its own kind, or of the stage before, whose parts it has all and more; says
-    which file it was. Raises WeightsError for any other."""
+    """Fills ``network`` from weights of its own kind, or of the stage before, whose parts it has all and more: a part
+    that is such a network itself begins as a copy. Says which file it was. Raises WeightsError for any other."""
     before = recipe.before
     if before is None or before.model == recipe.model or model_of(path) != before.model:
         return load_any(network, path, name=recipe.model, takes=find(recipe.model).takes).sha256
     smaller = find(before.model).build()
     found = load_any(smaller, path, name=before.model)
     network.load_state_dict({**network.state_dict(), **smaller.state_dict()})
+    for part in network.children():
+        if type(part) is type(smaller):
+            part.load_state_dict(smaller.state_dict())
     return found.sha256
 
 

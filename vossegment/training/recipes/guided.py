@@ -19,11 +19,13 @@ class GuidedRecipe(Recipe):
     loss_dice: float = 1.0
     mask_stem_until: float = 1.0
     """Share of the run after which the mask's own convolution stands still: no pass back through the frozen stages."""
+    starter: bool = False
+    """The network's starter trains, and nothing else of it."""
 
 
 GUIDED_FIRST = GuidedRecipe(
     name="guided_first",
-    model="guided",
+    model="guided_plain",
     steps=4200,
     batch=12,
     optimiser="adamw",
@@ -43,13 +45,26 @@ GUIDED_FIRST = GuidedRecipe(
 )
 
 # The rate climbs once more, on longer chains. Steps are what two cores do in an hour [ours].
-GUIDED = replace(
+GUIDED_LONGER = replace(
     GUIDED_FIRST,
-    name="guided",
+    name="guided_longer",
     before=GUIDED_FIRST,
     steps=4000,
     rate=5e-4,
     chains=ChainSettings(lengths=((0, 2), (2000, 3))),
+)
+
+# A copy of the network learns to begin from boxes, and forgets the rest.
+GUIDED = replace(
+    GUIDED_FIRST,
+    name="guided",
+    model="guided",
+    before=GUIDED_LONGER,
+    steps=2000,
+    rate=5e-4,
+    warm_up=50,
+    starter=True,
+    chains=ChainSettings(lengths=((0, 2),), start=1.0),
 )
 
 GUIDED_MOBILENET_V2 = replace(
