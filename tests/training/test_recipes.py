@@ -105,3 +105,16 @@ def test_siammasks_recipe() -> None:
     assert (base.pairs.search, base.pairs.response, SIAMMASK.pairs.search, SIAMMASK.pairs.response) == (255, 25, 143, 3)
     assert base.steps * base.batch == 20 * 600_000
     assert SIAMMASK.steps * SIAMMASK.batch == 20 * 200_000
+
+
+def test_guideds_recipe() -> None:
+    """Three stages: two train the network, the last its starter, on beginnings alone and with two looks each."""
+    longer = GUIDED.before
+    assert isinstance(longer, GuidedRecipe)
+    first = longer.before
+    assert isinstance(first, GuidedRecipe)
+    assert first.before is None
+    assert [stage.model for stage in (first, longer, GUIDED)] == ["guided_plain", "guided_plain", "guided"]
+    assert [stage.starter for stage in (first, longer, GUIDED)] == [False, False, True]
+    assert (GUIDED.chains.start, GUIDED.chains.lengths) == (1.0, ((0, 2),))
+    assert GUIDED.stages_before == 2
