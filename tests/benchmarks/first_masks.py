@@ -110,10 +110,10 @@ def half_hidden(sequence: ArraySequence, box: EdgeBox, hider: Cutout, rng: Gener
         image, labels, left = sequence.image(i).copy(), sequence.labels(i), int(x + speed * i)
         rows = slice(max(0, y), max(0, y + size[1]))
         columns = slice(max(0, left), max(0, left + size[0]))
-        seen = mask[rows.start - y :, columns.start - left :][: image[rows].shape[0], : image[:, columns].shape[1]]
-        image[rows, columns][seen] = picture[rows.start - y :, columns.start - left :][: len(seen), : seen.shape[1]][
-            seen
-        ]
+        there = image[rows, columns]
+        own = (slice(rows.start - y, None), slice(columns.start - left, None))
+        seen = mask[own][: there.shape[0], : there.shape[1]]
+        there[seen] = picture[own][: there.shape[0], : there.shape[1]][seen]
         if labels is not None:
             labels = labels.copy()
             labels[rows, columns][seen] = 0
@@ -174,6 +174,8 @@ def main() -> None:
         data = without_every(data, options.fold, options.folds, always)
     videos = [s for s in data.held_out if len(s) > 1]
     parts = {name: part for name, part in (("videos", videos), ("stills", stills)) if part}
+    if options.hidden and not stills:
+        parser.error("--hidden: no stills are held out, whose things could stand before the objects")
     how = How(options.every, options.onward, options.error, cutouts(stills) if options.hidden else ())
     heads = {name: "shown | carried" + " | onward" * (name == "videos" and options.onward > 0) for name in parts}
     columns = sum(1 + head.count("|") for head in heads.values())
