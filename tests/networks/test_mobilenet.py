@@ -29,12 +29,15 @@ def direct(conv: DepthwiseConv, x: Tensor) -> Tensor:
 def test_depthwise_is_the_direct_convolution(
     stride: int, dilation: int, height: int, width: int, training: bool
 ) -> None:
-    """Detours taken in training give the direct convolution's values and gradients, at odd and even sizes."""
+    """Detours give the direct convolution's values and gradients, at odd and even sizes; so where nothing learns, and
+    none is taken."""
     conv = DepthwiseConv(5, stride=stride, dilation=dilation).double().train(training)
     assert conv.bias is not None
     x = torch.randn(2, 5, height, width, dtype=torch.float64, requires_grad=True)
     found, expected = conv(x), direct(conv, x)
     torch.testing.assert_close(found, expected)
+    with torch.no_grad():
+        torch.testing.assert_close(conv(x), expected)
     towards, leaves = torch.randn_like(expected), (x, conv.weight, conv.bias)
     for got, wanted in zip(
         torch.autograd.grad(found, leaves, towards), torch.autograd.grad(expected, leaves, towards), strict=True
