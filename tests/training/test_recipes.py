@@ -15,7 +15,7 @@ from vossegment.training.guided_task import GuidedTask
 from vossegment.training.recipes import RECIPES
 from vossegment.training.recipes.base import Recipe
 from vossegment.training.recipes.e3sn import E3SNRecipe
-from vossegment.training.recipes.guided import GUIDED, GuidedRecipe
+from vossegment.training.recipes.guided import GUIDED, GUIDED_AGAIN, GUIDED_LONGER, GuidedRecipe
 from vossegment.training.recipes.siammask import SIAMMASK, SiamMaskRecipe
 from vossegment.training.siammask_task import SiamMaskTask
 from vossegment.training.tasks import task_of
@@ -108,13 +108,13 @@ def test_siammasks_recipe() -> None:
 
 
 def test_guideds_recipe() -> None:
-    """Three stages: two train the network, the last its starter, on beginnings alone and with two looks each."""
-    longer = GUIDED.before
-    assert isinstance(longer, GuidedRecipe)
-    first = longer.before
+    """Four stages: three train the network, the last its starter, on beginnings alone and with two looks each."""
+    again, longer, first = GUIDED.before, GUIDED_LONGER, GUIDED_LONGER.before
+    assert again is GUIDED_AGAIN
     assert isinstance(first, GuidedRecipe)
-    assert first.before is None
-    assert [stage.model for stage in (first, longer, GUIDED)] == ["guided_plain", "guided_plain", "guided"]
-    assert [stage.starter for stage in (first, longer, GUIDED)] == [False, False, True]
+    assert (again.before, first.before) == (longer, None)
+    assert again == dataclasses.replace(longer, name="guided_again", before=longer)
+    assert [stage.model for stage in (first, longer, again, GUIDED)] == [*["guided_plain"] * 3, "guided"]
+    assert [stage.starter for stage in (first, longer, again, GUIDED)] == [False, False, False, True]
     assert (GUIDED.chains.start, GUIDED.chains.lengths) == (1.0, ((0, 2),))
-    assert GUIDED.stages_before == 2
+    assert GUIDED.stages_before == 3

@@ -23,7 +23,7 @@ _HALF = (127.5, 127.5, 127.5)  # to -1..1, as the ImageNet weights expect
 
 class DepthwiseConv(nn.Conv2d):
     """3x3 depth-wise convolution; where a CPU learns through it, frozen or not, it goes by detours that give the same
-    numbers, since in bfloat16 the backward pass of the direct way is ten times slower.
+    numbers, since in bfloat16 the backward pass of the direct way is many times slower.
 
     At stride 2 it is computed in its weights' own precision. At dilation 2 an ordinary convolution runs on four
     sub-grids: even and odd rows and columns, which see each other nowhere.

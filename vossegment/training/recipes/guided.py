@@ -54,12 +54,15 @@ GUIDED_LONGER = replace(
     chains=ChainSettings(lengths=((0, 2), (2000, 3))),
 )
 
+# And once more, from another seed.
+GUIDED_AGAIN = replace(GUIDED_LONGER, name="guided_again", before=GUIDED_LONGER)
+
 # A copy of the network learns to begin from boxes, and forgets the rest.
 GUIDED = replace(
     GUIDED_FIRST,
     name="guided",
     model="guided",
-    before=GUIDED_LONGER,
+    before=GUIDED_AGAIN,
     steps=2000,
     rate=5e-4,
     warm_up=50,
