@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from vossegment import models
 from vossegment.cli import demo, evaluate, options, track
 from vossegment.errors import InputError
 from vossegment.models import DEFAULT, MODELS, find, load
@@ -159,3 +160,19 @@ def test_values_that_cannot_work(name: str, settings: dict[str, Any]) -> None:
     """A setting of the right kind but no use is told by its name, before the weights are read."""
     with pytest.raises(InputError, match=next(iter(settings))):
         load(name, weights="nonesuch.safetensors", settings=settings)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 8])
+def test_an_encoder_gets_a_core_where_steps_are_small(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "_all_threads", lambda: cores)
+    torch.set_num_threads(cores)
+
+    def threads(name: str, **asked: Any) -> int:
+        load(name, device="cpu", **asked)
+        return torch.get_num_threads()
+
+    assert threads("e3sn", encoding=True) == cores
+    assert threads("guided") == cores
+    assert threads("guided", encoding=True, threads=3) == 3
+    assert threads("guided", encoding=True) == max(1, cores - 1)
+    assert threads("guided", encoding=True) == max(1, cores - 1), "a second model takes no more away"

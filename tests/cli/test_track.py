@@ -11,7 +11,9 @@ import pytest
 from PIL import Image as PillowImage
 from pond import BOX, CLIP, call
 
+from vossegment import models
 from vossegment.cli.app import run
+from vossegment.models import load
 from vossegment.writers.masks import write_labels
 
 
@@ -43,6 +45,17 @@ def test_the_default_model(
     code, _, err = call(capsys, clip, "--box", BOX, "--weights", weights, "--out", tmp_path / "other")
     assert code == 4
     assert "weights of 'guided', not of 'e3sn'" in err
+
+
+@pytest.mark.parametrize(("save", "encoding"), [("masks,overlay", True), ("masks,json", False)])
+def test_the_model_is_told_of_an_encoder(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save: str, encoding: bool
+) -> None:
+    told = []
+    monkeypatch.setattr(models, "load", lambda *_, **asked: told.append(asked["encoding"]) or load(*_, **asked))
+    arguments = ("track", clip, "--model", "e3sn", "--box", BOX, "--save", save, "--out", tmp_path / "o", "--quiet")
+    assert run([str(v) for v in arguments]) == 0
+    assert told == [encoding]
 
 
 def test_a_folder_of_images_with_two_objects(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

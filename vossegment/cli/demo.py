@@ -39,7 +39,7 @@ def command(
     check_output(folder, ("masks", "overlay", "json"), overwrite)
     if (folder / CLIP).exists() and not overwrite:
         raise OutputError(f"{folder / CLIP}: there already; use --overwrite or choose another --out")
-    loaded = load(model, weights=weights, device=device, precision=precision, threads=threads)
+    loaded = load(model, weights=weights, device=device, precision=precision, threads=threads, encoding=True)
     with Meter("demo", None, "frames", quiet=quiet) as meter:
         start_up = time.monotonic() - began
         meter.say("making the clip ...")

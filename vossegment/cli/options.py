@@ -28,7 +28,13 @@ Precision = Annotated[
     typer.Option("--precision", metavar="TYPE", help="auto (bfloat16 where the hardware has it), float32 or bfloat16."),
 ]
 Threads = Annotated[
-    int | None, typer.Option("--threads", min=1, metavar="N", help="CPU threads; by default one a core.")
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        metavar="N",
+        help="CPU threads; by default one a core; guided leaves one core to an overlay's encoder.",
+    ),
 ]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that lie in the output folder.")]

@@ -133,6 +133,7 @@ def command(
             device=device,
             precision=precision,
             threads=threads,
+            encoding="overlay" in names,
             box_from=origin,
             settings=preset_settings(preset, model),
         )
