@@ -75,8 +75,9 @@ class Model:
     takes: tuple[str, ...] = ()
     """Models whose weights hold all of this one's: SiamMask's "box" and "2B-score" read-outs [p Tables 2 and 7]."""
     small_steps: bool = False
-    """A step gains less from the last core than from leaving it to a video encoder [ours]: of two cores, with the
-    overlay written, a frame of `guided` takes 25 ms instead of 32 that way, one of E3SN 44 instead of 42."""
+    """With one object, a step gains less from the last core than from leaving it to a video encoder [ours]: of two
+    cores, with the overlay written, a frame of `guided` takes 25 ms instead of 32 that way, one of E3SN 44 instead of
+    42; with two objects of `guided` it is 28 instead of 26."""
 
     def changed(self, settings: Mapping[str, Any]) -> Model:
         """The row with some settings changed. Raises InputError for one that it does not have, or a bad value."""
@@ -269,11 +270,11 @@ def load(
 ) -> LoadedModel:
     """A model by name, its weights loaded and checked, prepared for ``device``.
 
-    ``threads`` sets torch's CPU threads for the process; ``encoding`` says that a video will be encoded meanwhile:
-    where ``threads`` is not given, models of small steps leave a core to that. ``settings`` changes how the model
-    tracks, by the names of its ``PropagationSettings``, ``SiameseSettings`` or ``SiamFCSettings``: ``load("guided",
-    settings={"mirrored": True})``. Raises InputError for an unknown name, device, precision or setting, WeightsError
-    for a bad file.
+    ``threads`` sets torch's CPU threads for the process; ``encoding`` says that one object is to be followed while a
+    video is encoded: where ``threads`` is not given, models of small steps leave a core to that. ``settings`` changes
+    how the model tracks, by the names of its ``PropagationSettings``, ``SiameseSettings`` or ``SiamFCSettings``:
+    ``load("guided", settings={"mirrored": True})``. Raises InputError for an unknown name, device, precision or
+    setting, WeightsError for a bad file.
     """
     own = {} if box_from is None else {"box_from": box_from}
     row = find(name).changed({**own, **(settings or {})})

@@ -47,13 +47,16 @@ def test_the_default_model(
     assert "weights of 'guided', not of 'e3sn'" in err
 
 
-@pytest.mark.parametrize(("save", "encoding"), [("masks,overlay", True), ("masks,json", False)])
+@pytest.mark.parametrize(
+    ("save", "objects", "encoding"), [("masks,overlay", 1, True), ("masks,json", 1, False), ("overlay", 2, False)]
+)
 def test_the_model_is_told_of_an_encoder(
-    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save: str, encoding: bool
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save: str, objects: int, encoding: bool
 ) -> None:
     told = []
     monkeypatch.setattr(models, "load", lambda *_, **asked: told.append(asked["encoding"]) or load(*_, **asked))
-    arguments = ("track", clip, "--model", "e3sn", "--box", BOX, "--save", save, "--out", tmp_path / "o", "--quiet")
+    boxes = ["--box", BOX] * objects
+    arguments = ("track", clip, "--model", "e3sn", *boxes, "--save", save, "--out", tmp_path / "o", "--quiet")
     assert run([str(v) for v in arguments]) == 0
     assert told == [encoding]
 

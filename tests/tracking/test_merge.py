@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vossegment.tracking.geometry import paste, regions, square_windows
+from vossegment.tracking.geometry import paste, region, square_windows
 from vossegment.tracking.merge import label_map
 from vossegment.tracking.types import Result
 
@@ -79,9 +79,9 @@ def test_overlap_goes_to_the_likelier(first: float, second: float, winner: int) 
         ((-5.0, -5.0, 100.0), (0, 40, 0, 60)),
     ],
 )
-def test_regions(place: tuple[float, float, float], expected: tuple[int, int, int, int]) -> None:
+def test_region(place: tuple[float, float, float], expected: tuple[int, int, int, int]) -> None:
     """The part of the frame under a window, rounded outwards and clipped."""
-    assert regions(squares(place), torch.tensor([[0.0, 0, 16, 16]]), HEIGHT, WIDTH) == [expected]
+    assert region(squares(place)[0].double().numpy(), (0, 0, 16, 16), HEIGHT, WIDTH) == expected
 
 
 @pytest.mark.parametrize("place", [(-40.0, 5.0, 16.0), (5.0, -16.0, 16.0), (60.0, 5.0, 16.0), (500.0, 900.0, 30.0)])

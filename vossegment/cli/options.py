@@ -33,7 +33,7 @@ Threads = Annotated[
         "--threads",
         min=1,
         metavar="N",
-        help="CPU threads; by default one a core; guided leaves one core to an overlay's encoder.",
+        help="CPU threads; by default one a core, of which guided, with one object, leaves one to the overlay.",
     ),
 ]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results.")]

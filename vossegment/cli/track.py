@@ -133,7 +133,7 @@ def command(
             device=device,
             precision=precision,
             threads=threads,
-            encoding="overlay" in names,
+            encoding="overlay" in names and len({p.id for p in prompts}) == 1,
             box_from=origin,
             settings=preset_settings(preset, model),
         )

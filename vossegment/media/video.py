@@ -27,6 +27,9 @@ _DECODE_ERRORS = (FFmpegError, OSError, ValueError)
 # libav draws text files as pictures of a terminal; nobody means that.
 _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 
+# PyAV 17 began to divide a picture's conversion among all cores, which costs more time than a core alone takes.
+_ONE_THREAD = {"threads": 1} if int(av.__version__.partition(".")[0]) >= 17 else {}
+
 _BT709, _UNSPECIFIED = 1, 2
 _BT601 = frozenset({4, 5, 6})  # FCC, BT.470BG, SMPTE 170M: one matrix to 8 bits
 
@@ -160,7 +163,13 @@ class _Pixels:
         # Both ends are named because PyAV 13 takes the matrix only from the difference of the two.
         matrix = _matrix(picture.colorspace, width, height)
         converted = self._reformatter.reformat(
-            picture, width, height, "rgb24", src_colorspace=matrix, dst_colorspace=matrix and "ITU601"
+            picture,
+            width,
+            height,
+            "rgb24",
+            src_colorspace=matrix,
+            dst_colorspace=matrix and "ITU601",
+            **_ONE_THREAD,
         )
         return np.ascontiguousarray(converted.to_ndarray(), dtype=np.uint8)
 

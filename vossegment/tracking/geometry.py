@@ -7,6 +7,7 @@ pixel 0 covers [0, 1) and its centre is 0.5, in the window as in the frame.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import cv2
@@ -138,7 +139,8 @@ def crop(frame: Tensor, windows: Tensor, size: int, fill: Tensor) -> Tensor:
     if host_may_read(frame.device):  # OpenCV is quicker, and touches only what lies under each window
         pixels, maps = frame.numpy(), windows.double().numpy()
         cut_out = [crop_array(pixels, m, size, fill=c) for m, c in zip(maps, fill.tolist(), strict=True)]
-        return torch.from_numpy(np.stack(cut_out)).permute(0, 3, 1, 2).to(windows.dtype)
+        together = np.stack(cut_out) if len(cut_out) > 1 else cut_out[0][None]  # one needs no copy
+        return torch.from_numpy(together).permute(0, 3, 1, 2).to(windows.dtype)
     levels = (windows[:, 0, 0] * windows[:, 1, 1] - windows[:, 0, 1] * windows[:, 1, 0]).abs().sqrt().log2().floor()
     levels = levels.clamp(0, len(_REDUCTIONS) - 1)
     chosen = _cropped(frame, windows, size, fill, 1)
@@ -178,16 +180,13 @@ def _cropped(frame: Tensor, windows: Tensor, size: int, fill: Tensor, k: int) ->
     return sampled + (1 - across * down)[:, None] * fill[:, :, None, None]
 
 
-def regions(windows: Tensor, boxes: Tensor, height: int, width: int) -> list[tuple[int, int, int, int]]:
-    """The part of the frame under ``boxes`` ``(N, 4)`` x0 y0 x1 y1 of the windows' pixels, clipped: y0, y1, x0, x1
-    (empty: y1 <= y0 or x1 <= x0)."""
-    ones = torch.ones_like(boxes[:, 0])
-    corners = torch.stack([boxes[:, [0, 2, 0, 2]], boxes[:, [1, 1, 3, 3]], ones[:, None].expand(-1, 4)], 1)
-    points = (windows @ corners).cpu()  # (N, 2, 4)
-    low, high = points.amin(2).floor().int().tolist(), points.amax(2).ceil().int().tolist()
-    return [
-        (max(y0, 0), min(y1, height), max(x0, 0), min(x1, width)) for (x0, y0), (x1, y1) in zip(low, high, strict=True)
-    ]
+def region(window: FloatArray, box: Sequence[float], height: int, width: int) -> tuple[int, int, int, int]:
+    """The part of the frame under ``box`` x0 y0 x1 y1 of the window's pixels, clipped: y0, y1, x0, x1 (empty:
+    y1 <= y0 or x1 <= x0)."""
+    corners = [(x, y) for x in box[::2] for y in box[1::2]]
+    x, y = ([a * right + b * down + start for right, down in corners] for a, b, start in window.tolist())
+    rows = max(math.floor(min(y)), 0), min(math.ceil(max(y)), height)
+    return *rows, max(math.floor(min(x)), 0), min(math.ceil(max(x)), width)
 
 
 def paste(masks: Tensor, windows: Tensor, height: int, width: int) -> Tensor:
@@ -252,11 +251,10 @@ def paste_array(
     Outside the window lies -1, and the rim is blended towards it, as in SiamMask's program.
     """
     y0, y1, x0, x1 = region
-    linear = np.linalg.inv(window[:, :2])
-    matrix = np.concatenate([linear, linear @ (np.array([[x0], [y0]]) - window[:, 2:])], 1)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = window.copy()
+    moved[:, 2] -= x0, y0
     size = x1 - x0, y1 - y0
-    pasted = cv2.warpAffine(mask, _centred(matrix), size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=-1)
+    pasted = cv2.warpAffine(mask, _centred(moved), size, flags=cv2.INTER_LINEAR, borderValue=-1)
     return pasted.astype(np.float32, copy=False)
 
 

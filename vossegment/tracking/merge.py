@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vossegment.tracking.geometry import paste_array, regions
+from vossegment.tracking.geometry import paste_array, region
 from vossegment.tracking.types import LabelMap, Result
 
 
@@ -19,20 +19,18 @@ def label_map(result: Result, ids: Sequence[int], height: int, width: int, *, th
     """
     labels = np.zeros((height, width), np.uint8)
     best = np.full((height, width), threshold, np.float32) if len(ids) > 1 else None
-    masks, windows = result.masks.float().cpu().numpy(), result.windows.cpu()
-    passing = windows.new_tensor([_passing(mask, threshold) for mask in masks]).view(-1, 4)
-    places = regions(windows, passing, height, width)
-    for i, (region, window) in enumerate(zip(places, windows.double().numpy(), strict=True)):
-        y0, y1, x0, x1 = region
+    masks, windows = result.masks.float().cpu().numpy(), result.windows.double().cpu().numpy()
+    for mask, window, number in zip(masks, windows, ids, strict=True):
+        y0, y1, x0, x1 = place = region(window, _passing(mask, threshold), height, width)
         if y1 <= y0 or x1 <= x0:
             continue
-        mask = paste_array(masks[i], window, region)
+        pasted, there = paste_array(mask, window, place), labels[y0:y1, x0:x1]
         if best is None:
-            labels[y0:y1, x0:x1] = np.greater(mask, threshold).view(np.uint8) * np.uint8(ids[i])
+            np.copyto(there, number, where=pasted > threshold)
             continue
-        ahead = mask > best[y0:y1, x0:x1]
-        best[y0:y1, x0:x1][ahead] = mask[ahead]
-        labels[y0:y1, x0:x1][ahead] = ids[i]
+        rival = best[y0:y1, x0:x1]
+        np.copyto(there, number, where=pasted > rival)
+        np.maximum(rival, pasted, out=rival)
     return labels
 
 
