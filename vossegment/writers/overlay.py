@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +22,8 @@ from vossegment.writers.sound import SoundCopy
 from vossegment.writers.types import Outputs, RunInfo
 
 _TIME_BASE = Fraction(1, 90_000)
+_THREADS = 2 if (os.cpu_count() or 1) > 2 else 1
+"""[ours]: on two cores, of which the tracker has one, a 720p video with its overlay takes 5 % less time than with 2."""
 _CRF = "20"
 _MPEG_RANGE, _SMPTE170M, _BT709 = 1, 6, 1
 
@@ -29,14 +32,15 @@ _CHROMA = np.round((np.arange(256) - 128) * (224 / 255) + 128).astype(np.uint8)
 
 
 class OverlayWriter(Outputs):
-    """Encodes in the calling thread with ``threads`` threads of x264 (preset veryfast).
+    """Encodes in the calling thread with ``threads`` threads of x264 (preset veryfast), by default two or, of two
+    cores, one.
 
     The first frame written is at time 0; the others keep their distances, made strictly increasing. A frame
     of odd width or height is padded by repeating its last column or row. The file is playable once closed,
     after an interruption too; one that fails is removed.
     """
 
-    def __init__(self, path: Path, run: RunInfo, threads: int = 2) -> None:
+    def __init__(self, path: Path, run: RunInfo, threads: int = _THREADS) -> None:
         super().__init__()
         self._path = path
         self._part = path.with_name(path.name + PART)
