@@ -11,10 +11,12 @@ from vossegment.cli.app import run
 CPU = torch.device("cpu")
 
 
-def test_a_models_step() -> None:
-    """A time that a step can have, and the frames a second that follow."""
-    speed = step_speed("guided", CPU, torch.float32, runs=1)
+@pytest.mark.parametrize("name", ["guided", "e3sn"])
+def test_a_models_step(name: str) -> None:
+    """A time that a step can have, most of it the network's, and the frames a second that follow."""
+    speed = step_speed(name, CPU, torch.float32, runs=3)
     assert 0.1 < speed.milliseconds < 10_000
+    assert 0.3 < speed.network / speed.milliseconds < 1.5
     assert speed.fps == pytest.approx(1000 / speed.milliseconds)
 
 
@@ -31,7 +33,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
     assert run(["bench", "--model", "guided", "--runs", "1", "--precision", "float32"]) == 0
     said = capsys.readouterr().out
     assert "guided" in said
-    assert "frames/s" in said
+    assert all(column in said for column in ("network", "step", "frames/s"))
     monkeypatch.setattr("vossegment.bench.refinement_cost", lambda cells, device: refinement_cost((4, 2), device))
     assert run(["bench", "--training"]) == 0
     assert "ratio" in capsys.readouterr().out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,11 +25,13 @@ _WARM, _REPEATS = 3, 3
 
 @dataclass(frozen=True)
 class StepSpeed:
-    """Milliseconds of one object's step on a frame of 854x480, crops and network, the best of several."""
+    """Milliseconds of one object's step on a frame of 854x480, crops and network, the best of several; and those of
+    the network alone."""
 
     model: str
     precision: str
     milliseconds: float
+    network: float
 
     @property
     def fps(self) -> float:
@@ -42,16 +45,49 @@ def step_speed(name: str, device: torch.device, dtype: torch.dtype, *, runs: int
     height, width = _SHAPE
     clip = synthetic_clip(frames=2, height=height, width=width)
     row = find(name)
-    tracker = row.tracker(prepare(row.build(), device, dtype), device)
     first, second = (torch.from_numpy(image).to(device) for image in clip.images[:2])
     x, y, w, h = first_boxes(clip)[0].box
-    state = tracker.start(first, Prompts((1,), torch.tensor([[x, y, x + w, y + h]])))
+    network = prepare(row.build(), device, dtype)
+    clock = _Clock(network, device)
 
-    def step() -> None:
-        tracker.step(state, second)
-        _settle(device)
+    def steps(network: nn.Module | _Clock) -> Callable[[], None]:
+        tracker = row.tracker(network, device)
+        state = tracker.start(first, Prompts((1,), torch.tensor([[x, y, x + w, y + h]])))
 
-    return StepSpeed(name, str(dtype).removeprefix("torch."), 1000 * _best(step, runs))
+        def step() -> None:
+            tracker.step(state, second)
+            _settle(device)
+
+        return step
+
+    step, clocked = steps(network), steps(clock)
+    whole, alone = [], []
+    for _ in range(_WARM + runs):  # by turns, as a machine's speed changes
+        whole.append(_taken(step))
+        alone.append(_taken(clocked, lambda: clock.seconds))
+    return StepSpeed(name, str(dtype).removeprefix("torch."), *(1000 * min(times[_WARM:]) for times in (whole, alone)))
+
+
+class _Clock:
+    """A network, and the seconds spent in its methods so far."""
+
+    def __init__(self, network: nn.Module, device: torch.device) -> None:
+        self._network, self._device = network, device
+        self.seconds = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._network, name)
+        if not callable(found):
+            return found
+
+        def timed(*arguments: Any) -> Any:
+            began = time.perf_counter()
+            answer = found(*arguments)
+            _settle(self._device)
+            self.seconds += time.perf_counter() - began
+            return answer
+
+        return timed
 
 
 def _settle(device: torch.device) -> None:
@@ -59,15 +95,11 @@ def _settle(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def _best(work: Callable[[], object], runs: int) -> float:
-    """Seconds of the quickest of ``runs`` after some that do not count."""
-    taken = []
-    for i in range(_WARM + runs):
-        began = time.perf_counter()
-        work()
-        if i >= _WARM:
-            taken.append(time.perf_counter() - began)
-    return min(taken)
+def _taken(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """What ``work`` moves the ``clock`` by."""
+    began = clock()
+    work()
+    return clock() - began
 
 
 @dataclass(frozen=True)
@@ -131,6 +163,12 @@ def _cost(refine: nn.Module, inputs: tuple[object, ...], targets: Tensor, count:
 def speed_table(speeds: Iterable[StepSpeed]) -> list[Mapping[str, str]]:
     """Rows for a person."""
     return [
-        {"model": s.model, "precision": s.precision, "step": f"{s.milliseconds:.1f} ms", "frames/s": f"{s.fps:.1f}"}
+        {
+            "model": s.model,
+            "precision": s.precision,
+            "network": f"{s.network:.1f} ms",
+            "step": f"{s.milliseconds:.1f} ms",
+            "frames/s": f"{s.fps:.1f}",
+        }
         for s in speeds
     ]

@@ -31,7 +31,7 @@ def command(
     runs: Annotated[int, typer.Option("--runs", min=1, help="The best of so many steps counts.")] = 20,
     verbose: options.Verbose = False,
 ) -> None:
-    """Time one object's step, crops and network, on a frame of 854x480; weights as drawn."""
+    """Time one object's step on a frame of 854x480, and the network alone in it; weights as drawn."""
     import torch
     from rich.console import Console
     from rich.table import Table
