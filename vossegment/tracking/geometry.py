@@ -66,7 +66,7 @@ def inner_windows(windows: Tensor, corners: Tensor) -> Tensor:
 
 def inverse(windows: Tensor) -> Tensor:
     """The maps back, from frame pixels to window pixels, ``(N, 2, 3)``."""
-    a, b, c, d = windows[:, 0, 0], windows[:, 0, 1], windows[:, 1, 0], windows[:, 1, 1]
+    a, b, c, d = windows[:, :, :2].flatten(1).unbind(1)
     linear = torch.stack([d, -b, -c, a], 1).view(-1, 2, 2) / (a * d - b * c)[:, None, None]
     return torch.cat([linear, -linear @ windows[:, :, 2:]], 2)
 
