@@ -50,8 +50,8 @@ def step_speed(name: str, device: torch.device, dtype: torch.dtype, *, runs: int
     network = prepare(row.build(), device, dtype)
     clock = _Clock(network, device)
 
-    def steps(network: nn.Module | _Clock) -> Callable[[], None]:
-        tracker = row.tracker(network, device)
+    def steps(either: nn.Module | _Clock) -> Callable[[], None]:
+        tracker = row.tracker(either, device)
         state = tracker.start(first, Prompts((1,), torch.tensor([[x, y, x + w, y + h]])))
 
         def step() -> None:

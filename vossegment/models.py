@@ -76,8 +76,8 @@ class Model:
     """Models whose weights hold all of this one's: SiamMask's "box" and "2B-score" read-outs [p Tables 2 and 7]."""
     small_steps: bool = False
     """With one object, a step gains less from the last core than from leaving it to a video encoder [ours]: of two
-    cores, with the overlay written, a frame of `guided` takes 25 ms instead of 32 that way, one of E3SN 44 instead of
-    42; with two objects of `guided` it is 28 instead of 26."""
+    cores, `vossegment track` with `--threads 1` and `2` by turns, a frame of `guided` with its overlay takes 25 ms
+    instead of 32 that way, one of E3SN 44 instead of 42; with two objects of `guided` it is 28 instead of 26."""
 
     def changed(self, settings: Mapping[str, Any]) -> Model:
         """The row with some settings changed. Raises InputError for one that it does not have, or a bad value."""

@@ -244,13 +244,13 @@ def crop_array(
 
 
 def paste_array(
-    mask: npt.NDArray[np.float32], window: FloatArray, region: tuple[int, int, int, int]
+    mask: npt.NDArray[np.float32], window: FloatArray, place: tuple[int, int, int, int]
 ) -> npt.NDArray[np.float32]:
-    """``paste`` of one mask ``(h, w)`` by OpenCV, into the ``region`` y0, y1, x0, x1 of the frame.
+    """``paste`` of one mask ``(h, w)`` by OpenCV, into the ``place`` y0, y1, x0, x1 of the frame.
 
     Outside the window lies -1, and the rim is blended towards it, as in SiamMask's program.
     """
-    y0, y1, x0, x1 = region
+    y0, y1, x0, x1 = place
     moved = window.copy()
     moved[:, 2] -= x0, y0
     size = x1 - x0, y1 - y0
